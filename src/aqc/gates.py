@@ -118,8 +118,8 @@ def cx_count(unitary: np.ndarray, tolerance: float = 1e-9) -> int:
     invariant = rotated.T @ rotated
     trace = np.trace(invariant)
     # The fourth root of det is fixed up to i, which turns `invariant` into its negative or not.
-    if abs(abs(trace) - 4) < tolerance:
+    if abs(invariant - np.sign(trace.real) * np.eye(4)).max() < tolerance:
         return 0
-    if abs(trace) < tolerance and np.abs(invariant @ invariant + np.eye(4)).max() < tolerance:
+    if abs(trace) < tolerance and abs(invariant @ invariant + np.eye(4)).max() < tolerance:
         return 1
     return 2 if abs(trace.imag) < tolerance else 3
