@@ -113,7 +113,7 @@ def cx_count(unitary: np.ndarray, tolerance: float = 1e-9) -> int:
         >>> cx_count(CX), cx_count(evolution(pauli("XX") + pauli("YY"), 0.3))
         (1, 2)
     """
-    special = unitary / np.linalg.det(unitary) ** 0.25
+    special = unitary / complex(np.linalg.det(unitary)) ** 0.25
     rotated = _MAGIC.conj().T @ special @ _MAGIC
     invariant = rotated.T @ rotated
     trace = np.trace(invariant)
