@@ -161,9 +161,7 @@ def forecast_bond(
     layers = _window_layers(bonds, time, guess_steps(hamiltonian, state, time, 0.1))
     angle = _TRUNCATION_SHARE * float(np.arcsin(np.sqrt(tolerance)))
     angle *= np.sqrt((width - 1) / (len(state) - 1))
-    window = tebd.apply_layers(
-        state[first : first + width], layers, angle=angle, max_bond=max_bond
-    )
+    window = tebd.apply_layers(state[first : first + width], layers, angle=angle, max_bond=max_bond)
     return window.mps.max_bond
 
 

@@ -28,7 +28,9 @@ def pauli(letters: str) -> np.ndarray:
         >>> pauli("ZZ").diagonal().real.tolist()
         [1.0, -1.0, -1.0, 1.0]
     """
-    return functools.reduce(np.kron, (PAULI[letter] for letter in letters), np.eye(1, dtype=complex))
+    return functools.reduce(
+        np.kron, (PAULI[letter] for letter in letters), np.eye(1, dtype=complex)
+    )
 
 
 def evolution(hamiltonian: np.ndarray, time: float) -> np.ndarray:

@@ -75,7 +75,7 @@ def log_fidelity(blocks: jax.Array, data: ExactData) -> jax.Array:
         data: From `prepare`, of the same dtype.
     """
     dtype = blocks.dtype
-    cells, chi = data.target.shape[:2]
+    chi = data.target.shape[1]
     depth = data.index.shape[1] // 2
     constants = np.stack([np.eye(4), np.kron(np.diag([1.0, 0.0]), np.eye(2))])
     gates = jnp.concatenate([blocks, jnp.asarray(constants, dtype)])[data.index]
