@@ -65,8 +65,12 @@ class AnsatzSettings(Settings):
     layers: Annotated[int, Field(ge=1, le=10_000, examples=[9])] = 9
     """Number of brick layers; layers 0, 2, ... hold the bonds (0, 1), (2, 3), ..."""
 
+    # Before pydantic 2.12 the default is asked for even when `layers` was refused.
     order: int = Field(
-        default_factory=lambda fields: _fitting_order(fields["layers"]), ge=1, le=2, examples=[2]
+        default_factory=lambda fields: _fitting_order(fields.get("layers", 1)),
+        ge=1,
+        le=2,
+        examples=[2],
     )
     """Order of the Trotter circuit at the start: 2 for an odd number of layers, else 1."""
 
