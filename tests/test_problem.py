@@ -1,4 +1,4 @@
-"""Problems: the JSON of problem.json both ways, its defaults, its schema, and the way from Python."""
+"""Problems: the JSON of problem.json both ways, its defaults, its schema, and Python's way in."""
 
 import copy
 import json
