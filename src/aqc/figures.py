@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
@@ -74,8 +74,8 @@ def convergence(
 ) -> Figure:
     """Draw the infidelity against the number of evaluations, on a log axis.
 
-    Dots are the evaluations (a line search also looks at worse points), the line is the best so
-    far; plain Trotter at equal two-qubit depth and the goal are horizontal lines.
+    Dots are the steps (not each of them must be better), the line is the best so far; plain
+    Trotter at equal two-qubit depth and the goal are horizontal lines.
 
     Args:
         history: Pairs (evaluation, infidelity), in order; may be empty.
@@ -307,4 +307,4 @@ def _color_bar(figure: Figure, scale: ScalarMappable, layout: _Layout, theme: _T
     bar = figure.colorbar(scale, cax=axes, ticks=[0, 0.5, 1])
     bar.set_label("entangling strength", color=theme.ink, fontsize=8)
     axes.tick_params(colors=theme.ink, labelsize=8, length=2.5)
-    bar.outline.set_edgecolor(theme.grid)  # type: ignore[operator]
+    bar.outline.set_edgecolor(theme.grid)

@@ -1,0 +1,172 @@
+"""What a compile shows in the terminal: its progress, and a summary of its result."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from aqc.compile import Progress
+
+    Report = Callable[[Progress], None]
+
+_STAGES = {
+    "target": "computing the target state",
+    "compile": "compiling the contraction",
+    "optimize": "optimizing",
+    "certify": "certifying",
+}
+
+_STATUSES = {
+    "goal_reached": "goal reached",
+    "stalled": "goal missed: no further progress",
+    "max_steps_reached": "goal missed: all evaluations are used",
+    "interrupted": "interrupted: the best circuit so far",
+}
+
+
+@contextlib.contextmanager
+def bar() -> Iterator["Report"]:
+    """Show a progress bar on stderr: stage, evaluations, infidelity so far.
+
+    Yields:
+        The callback for `compile_problem`.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Display
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+    )
+    with Display(*columns, console=Console(stderr=True), transient=True) as display:
+        task = display.add_task("loading", total=None, state="")
+
+        def report(progress: "Progress") -> None:
+            state = f"{progress.evaluations} evaluations" if progress.evaluations else ""
+            if progress.infidelity is not None:
+                state += f", infidelity {progress.infidelity:.3g}"
+            display.update(
+                task,
+                description=_STAGES.get(progress.stage, progress.stage),
+                total=None if progress.fraction is None else 1.0,
+                completed=progress.fraction or 0.0,
+                state=state,
+            )
+
+        yield report
+
+
+@contextlib.contextmanager
+def stage_lines() -> Iterator["Report"]:
+    """Write a line to stderr when a stage begins: for logs and pipes.
+
+    Yields:
+        The callback for `compile_problem`.
+    """
+    seen: set[str] = set()
+
+    def report(progress: "Progress") -> None:
+        if progress.stage not in seen:
+            seen.add(progress.stage)
+            typer.echo(f"aqc: {_STAGES.get(progress.stage, progress.stage)}", err=True)
+
+    yield report
+
+
+@contextlib.contextmanager
+def json_lines() -> Iterator["Report"]:
+    """Write every report to stdout as a JSON object with the fields of `Progress`.
+
+    Yields:
+        The callback for `compile_problem`.
+    """
+
+    def report(progress: "Progress") -> None:
+        fields = {
+            "stage": progress.stage,
+            "evaluations": progress.evaluations,
+            "infidelity": progress.infidelity,
+            "fraction": progress.fraction,
+        }
+        typer.echo(json.dumps(fields))
+
+    yield report
+
+
+@contextlib.contextmanager
+def silence() -> Iterator["Report"]:
+    """Show nothing.
+
+    Yields:
+        The callback for `compile_problem`.
+    """
+    yield lambda progress: None
+
+
+def for_people() -> contextlib.AbstractContextManager["Report"]:
+    """Return a bar on a terminal, else lines."""
+    return bar() if sys.stderr.isatty() else stage_lines()
+
+
+def summary(result: dict[str, Any]) -> str:
+    """Return what matters of a result.json, in a few lines.
+
+    Args:
+        result: Content of result.json.
+
+    Returns:
+        Text without a final line break.
+    """
+    trotter, optimizer = result["trotter"], result["optimizer"]
+    seconds = dict(result["seconds"])
+    total = seconds.pop("total")
+    status = _STATUSES.get(optimizer["status"], optimizer["status"])
+    parts = ", ".join(f"{stage} {value:.1f}" for stage, value in seconds.items())
+    rows = {
+        "result": f"{result['num_qubits']} qubits, {result['layers']} brick layers; {status}",
+        "infidelity": f"{result['infidelity']:.3g} after {optimizer['evaluations']} evaluations",
+        "bound": bound(result["certificate"]),
+        "two-qubit gates": f"{result['two_qubit_gates']}, depth {result['two_qubit_depth']}",
+        "best Trotter": f"infidelity {1 - trotter['fidelity']:.3g}{_ratio(result)}: order "
+        f"{trotter['order']}, {trotter['two_qubit_gates']} two-qubit gates, depth "
+        f"{trotter['two_qubit_depth']}",
+        "seconds": f"{total:.1f} ({parts})",
+    }
+    return table(rows)
+
+
+def bound(certificate: dict[str, Any]) -> str:
+    """Return the bound of a certificate and what kind of bound it is.
+
+    Example:
+        >>> bound({"infidelity_bound": 0.0123, "bound_kind": "rigorous"})
+        'at most 0.0123 from the exact evolution (rigorous)'
+    """
+    value, kind = certificate["infidelity_bound"], certificate["bound_kind"]
+    return f"at most {value:.3g} from the exact evolution ({kind})"
+
+
+def table(rows: dict[str, str]) -> str:
+    """Return names and values in two columns.
+
+    Example:
+        >>> print(table({"infidelity": "0.01", "depth": "25"}))
+        infidelity  0.01
+        depth       25
+    """
+    width = max(map(len, rows))
+    return "\n".join(f"{name:{width}}  {value}" for name, value in rows.items())
+
+
+def _ratio(result: dict[str, Any]) -> str:
+    """How many times worse Trotter is, where a ratio says something."""
+    worse = (1 - result["trotter"]["fidelity"]) / max(result["infidelity"], 1e-16)
+    return f" ({worse:.3g} times ours)" if worse > 0 else ""
