@@ -1,0 +1,86 @@
+# The few commands of this project. Everything is installed into ./.venv and nowhere else.
+
+PYTHON ?= python3
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO := aqc-out/demo
+# uv resolves the pins; it lives apart because nothing else needs it.
+UV := build/uv/bin/uv
+PIN := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url \
+	--no-emit-find-links --python-version 3.11 --extra dev pyproject.toml
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv demo test test-slow test-min lint format pins clean distclean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## Install everything into ./.venv (PYTHON=python3.12 chooses another Python)
+
+demo: venv ## Compile a 50-qubit chain and show the result (aqc-out/demo)
+	$(BIN)/aqc compile examples/xxz_50.json --out $(DEMO) --force
+	$(BIN)/aqc show $(DEMO)
+
+test: venv ## Run every test that is not slow, and the docstring examples
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+test-slow: venv ## Run the slow tests only
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+
+lint: venv ## Check format, style, types and who imports whom
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: venv ## Rewrite the code in the format that lint expects
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test-min: $(VENV)-min/.installed ## Run the tests on the oldest supported libraries (needs Python 3.11)
+	$(VENV)-min/bin/python -m pytest -n $(WORKERS) -m "not slow"
+
+pins: $(UV) ## Refresh both constraints files from pyproject.toml
+	$(PIN) --upgrade --universal --fork-strategy fewest --generate-hashes \
+		--output-file constraints.txt
+	$(PIN) --upgrade --resolution lowest-direct --only-binary :all: \
+		--output-file constraints-min.txt
+
+clean: ## Remove caches, build products and the demo's output
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(DEMO)
+	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## The same, and the installed environments
+	rm -rf $(VENV) $(VENV)-min
+
+# $(call install,VENV,PINS,PIP OPTIONS): make the environment unless a working one is there.
+define install
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "aqc needs Python 3.11 or newer, but there is no $(PYTHON). On Debian or Ubuntu:"; \
+		echo "    sudo apt install -y python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "aqc needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+		echo "Name another one:  make venv PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments. On Debian or Ubuntu:"; \
+		echo "    sudo apt install -y python3-venv"; exit 1; }
+	@$(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1)
+	@echo "Installing into ./$(1); the first time this downloads about 300 MB ..."
+	@$(1)/bin/python -m pip install --quiet $(3) --requirement $(2)
+	@$(1)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
+
+$(STAMP): pyproject.toml constraints.txt
+	$(call install,$(VENV),constraints.txt,--require-hashes)
+
+$(VENV)-min/.installed: pyproject.toml constraints-min.txt
+	$(call install,$(VENV)-min,constraints-min.txt,--only-binary :all:)
+
+$(UV):
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/pip install --quiet uv

@@ -1,0 +1,320 @@
+"""One loop that minimizes over all blocks at once, and the methods that choose its directions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import jax
+import numpy as np
+
+from aqc.errors import DivergenceError
+from aqc.lbfgs import LBFGS, wolfe_search
+from aqc.objective import Evaluation
+
+Status = Literal["goal_reached", "stalled", "max_steps_reached", "interrupted"]
+
+# Coordinates are angles: a longer move is outside of what a local model can know.
+_LONGEST_MOVE = 1.0
+_FIRST_MOVE = 0.1
+# Stalled: less than this relative gain over so many evaluations.
+_STALL_GAIN, _STALL_WINDOW = 1e-4, 50
+
+
+class Method(Protocol):
+    """Chooses directions in local coordinates; its state is a dictionary of arrays."""
+
+    line_search: bool
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        """Return where to go from here."""
+
+    def update(self, step: np.ndarray, change: np.ndarray) -> None:
+        """Take in the step made and the change of the gradient along it."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the state, for a checkpoint."""
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take the state from a checkpoint."""
+
+
+class RiemannianLBFGS(LBFGS):
+    """L-BFGS in the left-trivialized frame, with a Wolfe line search."""
+
+    line_search = True
+
+
+class OptaxMethod:
+    """Any optax GradientTransformation; its parameters are the summed local coordinates.
+
+    Args:
+        transformation: For example `optax.adam(0.01)`.
+        line_search: Whether its update is a direction to search along, not a finished step.
+    """
+
+    def __init__(self, transformation: Any, line_search: bool = False):
+        self.transformation = transformation
+        self.line_search = line_search
+        self._position: np.ndarray | None = None
+        self._state: Any = None
+        self._update = jax.jit(transformation.update)
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        """Return the transformation's update."""
+        self._start(gradient.size)
+        update, self._state = self._update(gradient, self._state, self._position)
+        return np.asarray(update, dtype=float)
+
+    def update(self, step: np.ndarray, change: np.ndarray) -> None:
+        """Move the parameters; the transformation keeps what it needs itself."""
+        assert self._position is not None
+        self._position = self._position + step
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return parameters and state, leaf by leaf."""
+        leaves = [self._position, *jax.tree.leaves(self._state)] if self._state is not None else []
+        return {f"leaf_{k}": np.asarray(leaf) for k, leaf in enumerate(leaves)}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take parameters and state from arrays."""
+        if not arrays:
+            return
+        self._start(arrays["leaf_0"].size)
+        self._position = arrays["leaf_0"]
+        tree = jax.tree.structure(self._state)
+        leaves = [arrays[f"leaf_{k}"] for k in range(1, tree.num_leaves + 1)]
+        self._state = jax.tree.unflatten(tree, leaves)
+
+    def _start(self, size: int) -> None:
+        if self._position is None:
+            self._position = np.zeros(size)
+            self._state = self.transformation.init(self._position)
+
+
+def _optax_lbfgs() -> Method:
+    import optax  # 0.3 s to import: only where it is chosen
+
+    return OptaxMethod(optax.lbfgs(memory_size=20, linesearch=None), line_search=True)
+
+
+def _optax_adam() -> Method:
+    import optax
+
+    return OptaxMethod(optax.adam(0.01))
+
+
+METHODS: dict[str, Callable[[], Method]] = {
+    "riemannian_lbfgs": RiemannianLBFGS,
+    "optax_lbfgs": _optax_lbfgs,
+    "optax_adam": _optax_adam,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """Where an optimization ended.
+
+    Attributes:
+        point: The best point of the block manifold.
+        log_fidelity: log F there.
+        status: Why it ended.
+        evaluations: Evaluations of value and gradient.
+        history: (evaluations so far, infidelity), one entry per accepted step.
+    """
+
+    point: np.ndarray
+    log_fidelity: float
+    status: Status
+    evaluations: int
+    history: tuple[tuple[int, float], ...]
+
+    @property
+    def infidelity(self) -> float:
+        """1 - F."""
+        return float(-np.expm1(self.log_fidelity))
+
+
+@dataclass
+class State:
+    """Everything that the loop needs to go on; `arrays` and `restored` make it a checkpoint."""
+
+    point: np.ndarray
+    value: float
+    gradient: np.ndarray
+    log_fidelity: float
+    evaluations: int
+    history: list[tuple[int, float]]
+    method: dict[str, np.ndarray]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the state as named arrays."""
+        method = {f"method_{name}": array for name, array in self.method.items()}
+        numbers = np.array([self.value, self.log_fidelity, float(self.evaluations)])
+        return {
+            "point": self.point,
+            "gradient": self.gradient,
+            "numbers": numbers,
+            "history": np.array(self.history, dtype=float).reshape(-1, 2),
+        } | method
+
+    @classmethod
+    def restored(cls, arrays: dict[str, np.ndarray]) -> "State":
+        """Return the state that gave these arrays."""
+        value, log_fidelity, evaluations = arrays["numbers"].tolist()
+        method = {k.removeprefix("method_"): v for k, v in arrays.items() if k[:7] == "method_"}
+        history = [(int(count), infidelity) for count, infidelity in arrays["history"].tolist()]
+        return cls(
+            arrays["point"],
+            value,
+            arrays["gradient"],
+            log_fidelity,
+            int(evaluations),
+            history,
+            method,
+        )
+
+
+def minimize(
+    evaluate: Callable[[Any, np.ndarray], Evaluation],
+    start: Any,
+    num_parameters: int,
+    method: Method,
+    *,
+    max_evaluations: int,
+    goal: float = 0.0,
+    noise: float = 0.0,
+    state: State | None = None,
+    on_step: Callable[[State], None] | None = None,
+) -> Optimum:
+    """Minimize an objective over all blocks at once.
+
+    Args:
+        evaluate: Maps (point, step) to the evaluation at the point reached by the step.
+        start: First point, one leading axis over blocks.
+        num_parameters: Local coordinates per block.
+        method: Chooses the directions.
+        max_evaluations: Most evaluations, those of line searches included.
+        goal: Stop when the infidelity is at most this.
+        noise: Rounding error of the objective's value.
+        state: Go on from here instead of from `start`.
+        on_step: Called after every accepted step with the state to go on from.
+
+    Returns:
+        The best point seen, also after Ctrl-C (status "interrupted").
+
+    Raises:
+        DivergenceError: If the objective is not finite at the start (orthogonal states).
+    """
+    shape = (len(start), num_parameters)
+    status: Status = "max_steps_reached"
+    try:
+        if state is None:
+            first = evaluate(start, np.zeros(shape))
+            state = _state(first, 1, [], {})
+            if not np.isfinite(state.value):
+                raise DivergenceError(
+                    "The objective must be finite at the start, but the starting circuit's state "
+                    "is orthogonal to the target; choose another start or more layers."
+                )
+            state.history.append((1, _infidelity(state.log_fidelity)))
+        else:
+            method.restore(state.method)
+        while True:
+            if _infidelity(state.log_fidelity) <= goal:
+                status = "goal_reached"
+                break
+            if state.evaluations >= max_evaluations:
+                break
+            if _is_stalled(state.history):
+                status = "stalled"
+                break
+            moved = _advance(evaluate, state, method, shape, max_evaluations, noise)
+            if moved is None:
+                status = "stalled"
+                break
+            state = moved
+            if on_step:
+                on_step(state)
+    except KeyboardInterrupt:
+        if state is None:
+            raise
+        status = "interrupted"
+    return Optimum(
+        state.point, state.log_fidelity, status, state.evaluations, tuple(state.history)
+    )
+
+
+def _advance(
+    evaluate: Callable[[Any, np.ndarray], Evaluation],
+    state: State,
+    method: Method,
+    shape: tuple[int, int],
+    max_evaluations: int,
+    noise: float,
+) -> State | None:
+    """Return the state after one accepted step, or None when no step lowers the objective."""
+    gradient = state.gradient.ravel()
+    is_first = len(state.history) == 1
+    direction = method.direction(gradient)
+    slope = float(direction @ gradient)
+    if method.line_search and slope >= 0:
+        return None
+    longest = float(np.abs(direction).max())
+    if longest == 0.0:
+        return None
+    limit = (_FIRST_MOVE if is_first and method.line_search else _LONGEST_MOVE) / longest
+    first = limit if is_first and method.line_search else min(1.0, limit)
+    probes: list[tuple[float, Evaluation]] = []
+
+    def probe(length: float) -> tuple[float, float]:
+        evaluation = evaluate(state.point, (length * direction).reshape(shape))
+        probes.append((length, evaluation))
+        return float(evaluation.value), float(np.ravel(evaluation.gradient) @ direction)
+
+    if method.line_search:
+        budget = min(12, max_evaluations - state.evaluations)
+        wolfe_search(probe, state.value, slope, first=first, noise=noise, max_probes=budget)
+        length, best = min(probes, key=lambda p: _finite(float(p[1].value)))
+        if _finite(float(best.value)) >= state.value + noise:
+            return None
+    else:
+        probe(first)
+        length, best = probes[0]
+    method.update(length * direction, np.ravel(best.gradient) - gradient)
+    count = state.evaluations + len(probes)
+    history = [*state.history, (count, _infidelity(float(best.log_fidelity)))]
+    return _state(best, count, history, method.arrays())
+
+
+def _state(
+    evaluation: Evaluation,
+    evaluations: int,
+    history: list[tuple[int, float]],
+    method: dict[str, np.ndarray],
+) -> State:
+    return State(
+        np.asarray(evaluation.point),
+        float(evaluation.value),
+        np.asarray(evaluation.gradient),
+        float(evaluation.log_fidelity),
+        evaluations,
+        history,
+        method,
+    )
+
+
+def _infidelity(log_fidelity: float) -> float:
+    return float(-np.expm1(log_fidelity))
+
+
+def _finite(value: float) -> float:
+    return value if np.isfinite(value) else np.inf
+
+
+def _is_stalled(history: list[tuple[int, float]]) -> bool:
+    """Return whether the last evaluations gained less than a small fraction."""
+    count, now = history[-1]
+    if now <= 1e-15:
+        return True  # nothing left but rounding
+    past = [infidelity for when, infidelity in history if when <= count - _STALL_WINDOW]
+    return bool(past) and past[-1] - now < _STALL_GAIN * past[-1]
