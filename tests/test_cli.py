@@ -1,5 +1,4 @@
 import contextlib
-import dataclasses
 import importlib.metadata
 import io
 import json
@@ -11,6 +10,7 @@ from typing import Any, ClassVar
 from unittest import mock
 
 import pytest
+from aqc.progress import Progress
 from typer.testing import CliRunner
 
 from aqc import commands, console, output, runtime
@@ -24,14 +24,6 @@ PROBLEM = {
 }
 
 
-@dataclasses.dataclass
-class Report:
-    stage: str
-    evaluations: int = 0
-    infidelity: float | None = None
-    fraction: float | None = None
-
-
 class FakeResult:
     """What `compile_problem` returns, as far as the command line looks at it."""
 
@@ -42,8 +34,9 @@ class FakeResult:
         self.circuit.u(0.1, 0.2, 0.3, 1)
         self.circuit.cx(0, 1)
         self.bricks = [[(0, 1.0), (2, 0.0)], [(1, 0.5)]]
-        self.trotter = types.SimpleNamespace(fidelity=0.9)
-        self.optimum = types.SimpleNamespace(status=status, history=((1, 0.1), (2, 0.008)))
+        self.trotter = types.SimpleNamespace(infidelity=0.1)
+        self.optimum = types.SimpleNamespace(history=((1, 0.1), (2, 0.008)))
+        self.status = status
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -59,12 +52,13 @@ class FakeResult:
             },
             "trotter": {
                 "order": 2,
-                "fidelity": 0.9,
+                "infidelity": 0.1,
                 "two_qubit_depth": 9,
                 "two_qubit_gates": 12,
             },
-            "optimizer": {"status": self.optimum.status, "evaluations": 2},
+            "optimizer": {"status": self.status, "evaluations": 2},
             "seconds": {"import": 1.0, "target": 0.5, "total": 1.5},
+            "problem": {"goal": {"infidelity": 0.01}},
         }
 
 
@@ -88,13 +82,12 @@ def compiler(monkeypatch):
 
     def install(function):
         module = types.ModuleType("aqc.compile")
-        module.Progress = Report
         module.compile_problem = function
         monkeypatch.setitem(sys.modules, "aqc.compile", module)
 
     def quick(settings, *, progress):
-        progress(Report("target"))
-        progress(Report("optimize", 2, 0.008, 1.0))
+        progress(Progress("target"))
+        progress(Progress("optimize", 1.0, 2, 0.008))
         return FakeResult()
 
     install(quick)
@@ -139,7 +132,7 @@ def test_summary_names_what_matters_and_show_repeats_it(problem, tmp_path, compi
     printed = call("compile", problem, "--out", tmp_path / "out").stdout
     for fragment in (
         "goal reached",
-        "0.008 after 2 evaluations",
+        "0.008 (goal 0.01) after 2 evaluations",
         "0.0123 from the exact evolution (with estimate)",
         "8, depth 7",
         "order 2, 12 two-qubit gates, depth 9",
@@ -207,8 +200,8 @@ def test_bar_shows_stage_evaluations_and_infidelity(monkeypatch):
 
     monkeypatch.setattr(sys, "stderr", Terminal())
     with mock.patch.dict(os.environ, TERM="xterm", COLUMNS="120"), console.for_people() as report:
-        report(Report("target"))
-        report(Report("optimize", 17, 0.0345, 0.5))
+        report(Progress("target"))
+        report(Progress("optimize", 0.5, 17, 0.0345))
     shown = sys.stderr.getvalue()
     assert "optimizing" in shown
     assert "17 evaluations, infidelity 0.0345" in shown

@@ -63,14 +63,13 @@ def compile_command(
     display = console.for_people()
     if quiet or json_progress:
         display = console.silence() if quiet else console.json_lines()
-    with _all_or_nothing(), refusals(_shown(problem)):
-        with display as report:
-            from aqc.compile import compile_problem
+    with _all_or_nothing(), refusals(_shown(problem)), display as report:
+        from aqc.compile import compile_problem
 
-            result = compile_problem(settings, progress=report)
+        result = compile_problem(settings, progress=report)
         output.write_result(out, result, settings)
     _conclude(result.to_dict(), out, json_progress=json_progress, quiet=quiet)
-    if result.optimum.status == "interrupted":
+    if result.status == "interrupted":
         raise typer.Exit(INTERRUPTED)
 
 

@@ -3,15 +3,13 @@
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from aqc.compile import Progress
-
-    Report = Callable[[Progress], None]
+    from aqc.progress import Progress, Report
 
 _STAGES = {
     "target": "computing the target state",
@@ -128,14 +126,16 @@ def summary(result: dict[str, Any]) -> str:
     trotter, optimizer = result["trotter"], result["optimizer"]
     seconds = dict(result["seconds"])
     total = seconds.pop("total")
+    goal = result["problem"]["goal"]["infidelity"]
     status = _STATUSES.get(optimizer["status"], optimizer["status"])
     parts = ", ".join(f"{stage} {value:.1f}" for stage, value in seconds.items())
     rows = {
         "result": f"{result['num_qubits']} qubits, {result['layers']} brick layers; {status}",
-        "infidelity": f"{result['infidelity']:.3g} after {optimizer['evaluations']} evaluations",
+        "infidelity": f"{result['infidelity']:.3g} (goal {goal:.3g}) after "
+        f"{optimizer['evaluations']} evaluations",
         "bound": bound(result["certificate"]),
         "two-qubit gates": f"{result['two_qubit_gates']}, depth {result['two_qubit_depth']}",
-        "best Trotter": f"infidelity {1 - trotter['fidelity']:.3g}{_ratio(result)}: order "
+        "best Trotter": f"infidelity {trotter['infidelity']:.3g}{_ratio(result)}: order "
         f"{trotter['order']}, {trotter['two_qubit_gates']} two-qubit gates, depth "
         f"{trotter['two_qubit_depth']}",
         "seconds": f"{total:.1f} ({parts})",
@@ -168,5 +168,5 @@ def table(rows: dict[str, str]) -> str:
 
 def _ratio(result: dict[str, Any]) -> str:
     """How many times worse Trotter is, where a ratio says something."""
-    worse = (1 - result["trotter"]["fidelity"]) / max(result["infidelity"], 1e-16)
+    worse = result["trotter"]["infidelity"] / max(result["infidelity"], 1e-16)
     return f" ({worse:.3g} times ours)" if worse > 0 else ""

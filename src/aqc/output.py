@@ -101,8 +101,9 @@ def read_result(directory: Path) -> dict[str, Any]:
 
 
 def _write_circuit(stage: Path, result: "CompileResult") -> None:
-    from aqc.interop import qasm
     from qiskit import qpy
+
+    from aqc.interop import qasm
 
     (stage / "circuit.qasm").write_text(qasm.to_qasm3(result.circuit))
     (stage / "circuit.qasm2").write_text(qasm.to_qasm2(result.circuit))
@@ -116,7 +117,7 @@ def _write_figures(stage: Path, result: "CompileResult", problem: "Problem") -> 
     figures.save(figures.brickwork(result.circuit.num_qubits, result.bricks), stage / "circuit.png")
     figures.save(
         figures.convergence(
-            result.optimum.history, 1 - result.trotter.fidelity, problem.goal.infidelity
+            result.optimum.history, result.trotter.infidelity, problem.goal.infidelity
         ),
         stage / "convergence.png",
     )
