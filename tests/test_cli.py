@@ -111,7 +111,7 @@ def refused(result, *fragments):
 
 
 def test_compile_writes_all_files_and_they_can_be_read(problem, tmp_path, compiler):
-    from aqc.interop.qasm import load_circuit
+    from aqc.interop.files import load_circuit
     from qiskit import qasm2, qpy
 
     out = tmp_path / "new" / "out"

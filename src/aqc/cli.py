@@ -87,7 +87,7 @@ def certify(
     settings = _read_problem(problem)
     with console.for_people() as report:
         with refusals(str(circuit)):
-            from aqc.interop.qasm import load_circuit
+            from aqc.interop.files import load_circuit
 
             given = load_circuit(circuit)
         with refusals(_shown(problem)):
@@ -97,15 +97,11 @@ def certify(
         with refusals(str(circuit)):
             from aqc.certify import certify as measure
 
-            certificate = measure(given, target).to_dict()
+            certificate = measure(given, target)
     if as_json:
-        typer.echo(json.dumps(certificate, indent=2))
+        typer.echo(json.dumps(certificate.to_dict(), indent=2))
     else:
-        rows = {
-            "infidelity": f"{1 - certificate['fidelity']:.3g}",
-            "bound": console.bound(certificate),
-        }
-        typer.echo(console.table(rows))
+        typer.echo(console.certificate_table(certificate.to_dict()))
 
 
 @app.command()

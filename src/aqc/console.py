@@ -81,20 +81,29 @@ def stage_lines() -> Iterator["Report"]:
 
 @contextlib.contextmanager
 def json_lines() -> Iterator["Report"]:
-    """Write every report to stdout as a JSON object with the fields of `Progress`.
+    """Write what changes to stdout, a JSON object on each line.
+
+    The fields are "stage", "evaluations" and "infidelity" so far (null before there is one), and
+    "fraction" of the stage, in hundredths (null when unknown).
 
     Yields:
         The callback for `compile_problem`.
     """
+    last = ""
 
     def report(progress: "Progress") -> None:
+        nonlocal last
+        fraction = None if progress.fraction is None else round(progress.fraction, 2)
         fields = {
             "stage": progress.stage,
             "evaluations": progress.evaluations,
             "infidelity": progress.infidelity,
-            "fraction": progress.fraction,
+            "fraction": fraction,
         }
-        typer.echo(json.dumps(fields))
+        line = json.dumps(fields)
+        if line != last:
+            typer.echo(line)
+        last = line
 
     yield report
 
@@ -152,6 +161,26 @@ def bound(certificate: dict[str, Any]) -> str:
     """
     value, kind = certificate["infidelity_bound"], certificate["bound_kind"]
     return f"at most {value:.3g} from the exact evolution ({kind})"
+
+
+def certificate_table(certificate: dict[str, Any]) -> str:
+    """Return a certificate in two columns.
+
+    Args:
+        certificate: `Certificate.to_dict()`.
+
+    Returns:
+        Text without a final line break.
+    """
+    rows = {
+        "infidelity": f"{certificate['infidelity']:.3g}",
+        "bound": bound(certificate),
+        "of the target": f"truncation {certificate['target_truncation']:.3g}, "
+        f"Trotter error {certificate['target_trotter_estimate']:.3g}",
+        "simulated by": f"{certificate['method']}, truncation "
+        f"{certificate['circuit_truncation']:.3g}",
+    }
+    return table(rows)
 
 
 def table(rows: dict[str, str]) -> str:

@@ -101,14 +101,11 @@ def read_result(directory: Path) -> dict[str, Any]:
 
 
 def _write_circuit(stage: Path, result: "CompileResult") -> None:
-    from qiskit import qpy
-
-    from aqc.interop import qasm
+    from aqc.interop import files, qasm
 
     (stage / "circuit.qasm").write_text(qasm.to_qasm3(result.circuit))
     (stage / "circuit.qasm2").write_text(qasm.to_qasm2(result.circuit))
-    with (stage / "circuit.qpy").open("wb") as file:
-        qpy.dump(result.circuit, file)
+    files.save_qpy(result.circuit, stage / "circuit.qpy")
 
 
 def _write_figures(stage: Path, result: "CompileResult", problem: "Problem") -> None:
