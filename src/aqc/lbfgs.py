@@ -106,9 +106,8 @@ def wolfe_search(
         if not enough or not np.isfinite(new_value) or new_value >= value_low + noise:
             high = (length, new_value, new_slope)
         else:
-            if high is not None and new_slope * (high[0] - length) >= 0:
-                high = (low, value_low, slope_low)
-            elif high is None and new_slope >= 0:
+            ahead = 1.0 if high is None else high[0] - length
+            if new_slope * ahead >= 0:
                 high = (low, value_low, slope_low)
             low, value_low, slope_low = length, new_value, new_slope
         if high is None:

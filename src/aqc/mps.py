@@ -145,6 +145,12 @@ class Sweep:
         self.weight += lost
         self.angle += float(np.arcsin(min(1.0, np.sqrt(lost))))
 
+    def rotate(self, gates: np.ndarray) -> None:
+        """Apply one-qubit gates, shape (n, 2, 2), which keep the canonical form."""
+        self.tensors = [
+            np.matmul(gate, tensor) for gate, tensor in zip(gates, self.tensors, strict=True)
+        ]
+
     def _split(self, bond: int, gate: np.ndarray, weight: float, max_bond: int) -> float:
         """Apply one gate, keep the heaviest Schmidt vectors, and return the weight lost."""
         left, right = self.tensors[bond], self.tensors[bond + 1]

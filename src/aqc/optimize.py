@@ -111,72 +111,81 @@ METHODS: dict[str, Callable[[], Method]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Optimum:
-    """Where an optimization ended.
+class State:
+    """Everything that the loop needs to go on; `arrays` and `restored` make it a checkpoint.
 
     Attributes:
-        point: The best point of the block manifold.
+        point: Point of the block manifold; its dtype is the precision worked in.
+        value: The objective there.
+        gradient: Its derivative in local coordinates, shape (blocks, parameters).
         log_fidelity: log F there.
-        status: Why it ended.
-        evaluations: Evaluations of value and gradient.
+        evaluations: Evaluations so far.
+        since: Evaluations made when this precision began.
         history: (evaluations so far, infidelity), one entry per accepted step.
+        method: The method's own state.
     """
-
-    point: np.ndarray
-    log_fidelity: float
-    status: Status
-    evaluations: int
-    history: tuple[tuple[int, float], ...]
-
-    @property
-    def infidelity(self) -> float:
-        """1 - F."""
-        return float(-np.expm1(self.log_fidelity))
-
-
-@dataclass
-class State:
-    """Everything that the loop needs to go on; `arrays` and `restored` make it a checkpoint."""
 
     point: np.ndarray
     value: float
     gradient: np.ndarray
     log_fidelity: float
     evaluations: int
-    history: list[tuple[int, float]]
+    since: int
+    history: tuple[tuple[int, float], ...]
     method: dict[str, np.ndarray]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the state as named arrays."""
         method = {f"method_{name}": array for name, array in self.method.items()}
-        numbers = np.array([self.value, self.log_fidelity, float(self.evaluations)])
+        numbers = [self.value, self.log_fidelity, float(self.evaluations), float(self.since)]
         return {
             "point": self.point,
             "gradient": self.gradient,
-            "numbers": numbers,
+            "numbers": np.array(numbers),
             "history": np.array(self.history, dtype=float).reshape(-1, 2),
         } | method
 
     @classmethod
     def restored(cls, arrays: dict[str, np.ndarray]) -> "State":
         """Return the state that gave these arrays."""
-        value, log_fidelity, evaluations = arrays["numbers"].tolist()
-        method = {k.removeprefix("method_"): v for k, v in arrays.items() if k[:7] == "method_"}
-        history = [(int(count), infidelity) for count, infidelity in arrays["history"].tolist()]
+        value, log_fidelity, evaluations, since = arrays["numbers"].tolist()
         return cls(
-            arrays["point"],
-            value,
-            arrays["gradient"],
-            log_fidelity,
-            int(evaluations),
-            history,
-            method,
+            point=arrays["point"],
+            value=value,
+            gradient=arrays["gradient"],
+            log_fidelity=log_fidelity,
+            evaluations=int(evaluations),
+            since=int(since),
+            history=tuple((int(count), value) for count, value in arrays["history"].tolist()),
+            method={k.removeprefix("method_"): v for k, v in arrays.items() if k[:7] == "method_"},
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """Where an optimization ended.
+
+    Attributes:
+        state: The best state seen.
+        status: Why it ended.
+        evaluations: Evaluations of value and gradient.
+        history: (evaluations so far, infidelity), one entry per accepted step.
+    """
+
+    state: State
+    status: Status
+    evaluations: int
+    history: tuple[tuple[int, float], ...]
+
+    @property
+    def infidelity(self) -> float:
+        """1 - F of the best point."""
+        return _infidelity(self.state.log_fidelity)
 
 
 def minimize(
     evaluate: Callable[[Any, np.ndarray], Evaluation],
-    start: Any,
+    start: np.ndarray,
     num_parameters: int,
     method: Method,
     *,
@@ -190,13 +199,14 @@ def minimize(
 
     Args:
         evaluate: Maps (point, step) to the evaluation at the point reached by the step.
-        start: First point, one leading axis over blocks.
+        start: First point, one leading axis over blocks; its dtype is the precision.
         num_parameters: Local coordinates per block.
         method: Chooses the directions.
         max_evaluations: Most evaluations, those of line searches included.
         goal: Stop when the infidelity is at most this.
         noise: Rounding error of the objective's value.
-        state: Go on from here instead of from `start`.
+        state: Go on from here instead of from `start`; a state of another precision is
+            evaluated again.
         on_step: Called after every accepted step with the state to go on from.
 
     Returns:
@@ -206,42 +216,55 @@ def minimize(
         DivergenceError: If the objective is not finite at the start (orthogonal states).
     """
     shape = (len(start), num_parameters)
+    if state is not None:
+        method.restore(state.method)
+    best: State | None = None
     status: Status = "max_steps_reached"
     try:
-        if state is None:
-            first = evaluate(start, np.zeros(shape))
-            state = _state(first, 1, [], {})
-            if not np.isfinite(state.value):
-                raise DivergenceError(
-                    "The objective must be finite at the start, but the starting circuit's state "
-                    "is orthogonal to the target; choose another start or more layers."
-                )
-            state.history.append((1, _infidelity(state.log_fidelity)))
-        else:
-            method.restore(state.method)
+        if state is None or state.point.dtype != start.dtype:
+            state = _enter(evaluate, start, shape, state)
+        best = state
         while True:
             if _infidelity(state.log_fidelity) <= goal:
                 status = "goal_reached"
                 break
             if state.evaluations >= max_evaluations:
                 break
-            if _is_stalled(state.history):
-                status = "stalled"
-                break
-            moved = _advance(evaluate, state, method, shape, max_evaluations, noise)
+            moved = None
+            if not _is_stalled(state):
+                moved = _advance(evaluate, state, method, shape, max_evaluations, noise)
             if moved is None:
                 status = "stalled"
                 break
             state = moved
+            best = min(best, state, key=lambda s: s.value)
             if on_step:
                 on_step(state)
     except KeyboardInterrupt:
-        if state is None:
+        if best is None or state is None:
             raise
         status = "interrupted"
-    return Optimum(
-        state.point, state.log_fidelity, status, state.evaluations, tuple(state.history)
-    )
+    return Optimum(best, status, state.evaluations, state.history)
+
+
+def _enter(
+    evaluate: Callable[[Any, np.ndarray], Evaluation],
+    start: np.ndarray,
+    shape: tuple[int, int],
+    before: State | None,
+) -> State:
+    """Evaluate the first point, or the last one of another precision again."""
+    point = start if before is None else before.point.astype(start.dtype)
+    history = () if before is None else before.history
+    method = {} if before is None else before.method
+    count = 1 if before is None else before.evaluations + 1
+    state = _state(evaluate(point, np.zeros(shape)), count, count, history, method)
+    if not np.isfinite(state.value):
+        raise DivergenceError(
+            "The objective must be finite at the start, but the starting circuit's state is "
+            "orthogonal to the target; choose another start or more layers."
+        )
+    return state
 
 
 def _advance(
@@ -254,16 +277,14 @@ def _advance(
 ) -> State | None:
     """Return the state after one accepted step, or None when no step lowers the objective."""
     gradient = state.gradient.ravel()
-    is_first = len(state.history) == 1
     direction = method.direction(gradient)
     slope = float(direction @ gradient)
-    if method.line_search and slope >= 0:
-        return None
     longest = float(np.abs(direction).max())
-    if longest == 0.0:
+    if longest == 0.0 or (method.line_search and slope >= 0):
         return None
-    limit = (_FIRST_MOVE if is_first and method.line_search else _LONGEST_MOVE) / longest
-    first = limit if is_first and method.line_search else min(1.0, limit)
+    first = min(1.0, _LONGEST_MOVE / longest)
+    if method.line_search and len(state.history) == 1:  # no curvature known yet
+        first = _FIRST_MOVE / longest
     probes: list[tuple[float, Evaluation]] = []
 
     def probe(length: float) -> tuple[float, float]:
@@ -274,31 +295,32 @@ def _advance(
     if method.line_search:
         budget = min(12, max_evaluations - state.evaluations)
         wolfe_search(probe, state.value, slope, first=first, noise=noise, max_probes=budget)
-        length, best = min(probes, key=lambda p: _finite(float(p[1].value)))
-        if _finite(float(best.value)) >= state.value + noise:
-            return None
     else:
         probe(first)
-        length, best = probes[0]
+    length, best = min(probes, key=lambda p: _finite(float(p[1].value)))
+    if method.line_search and _finite(float(best.value)) >= state.value:
+        return None
     method.update(length * direction, np.ravel(best.gradient) - gradient)
     count = state.evaluations + len(probes)
-    history = [*state.history, (count, _infidelity(float(best.log_fidelity)))]
-    return _state(best, count, history, method.arrays())
+    return _state(best, count, state.since, state.history, method.arrays())
 
 
 def _state(
     evaluation: Evaluation,
     evaluations: int,
-    history: list[tuple[int, float]],
+    since: int,
+    history: tuple[tuple[int, float], ...],
     method: dict[str, np.ndarray],
 ) -> State:
+    log_fidelity = float(evaluation.log_fidelity)
     return State(
         np.asarray(evaluation.point),
         float(evaluation.value),
         np.asarray(evaluation.gradient),
-        float(evaluation.log_fidelity),
+        log_fidelity,
         evaluations,
-        history,
+        since,
+        (*history, (evaluations, _infidelity(log_fidelity))),
         method,
     )
 
@@ -311,10 +333,10 @@ def _finite(value: float) -> float:
     return value if np.isfinite(value) else np.inf
 
 
-def _is_stalled(history: list[tuple[int, float]]) -> bool:
+def _is_stalled(state: State) -> bool:
     """Return whether the last evaluations gained less than a small fraction."""
-    count, now = history[-1]
+    count, now = state.history[-1]
     if now <= 1e-15:
         return True  # nothing left but rounding
-    past = [infidelity for when, infidelity in history if when <= count - _STALL_WINDOW]
+    past = [v for when, v in state.history if state.since <= when <= count - _STALL_WINDOW]
     return bool(past) and past[-1] - now < _STALL_GAIN * past[-1]

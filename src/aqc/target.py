@@ -33,3 +33,21 @@ class Target:
     def infidelity_bound(self) -> float:
         """Bound on 1 - |<target|exp(-iHt) psi_0>|^2; an estimate unless `trotter_exact`."""
         return float(np.sin(min(np.pi / 2, self.truncation_angle + self.trotter_angle)) ** 2)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the target as named arrays, for a checkpoint."""
+        numbers = [self.truncation_angle, self.trotter_angle, self.discarded_weight]
+        return {
+            "numbers": np.array(numbers),
+            "steps": np.array([self.steps, int(self.trotter_exact)]),
+            "evolver": np.array(self.evolver),
+        } | {f"site_{site}": tensor for site, tensor in enumerate(self.mps.tensors)}
+
+    @classmethod
+    def restored(cls, arrays: dict[str, np.ndarray]) -> "Target":
+        """Return the target that gave these arrays."""
+        truncation, trotter, weight = arrays["numbers"].tolist()
+        steps, exact = arrays["steps"].tolist()
+        sites = sum(name.startswith("site_") for name in arrays)
+        mps = MPS(tuple(arrays[f"site_{site}"] for site in range(sites)))
+        return cls(mps, truncation, trotter, bool(exact), weight, steps, str(arrays["evolver"]))

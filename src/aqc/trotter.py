@@ -15,14 +15,15 @@ EVEN, ODD = 0, 1
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Gates on every other bond.
+    """Gates on every other bond, or on every site.
 
     Attributes:
-        first_bond: 0 for bonds (0, 1), (2, 3), ...; 1 for bonds (1, 2), (3, 4), ...
-        gates: shape (number of such bonds, 4, 4).
+        first_bond: 0 for bonds (0, 1), (2, 3), ...; 1 for bonds (1, 2), (3, 4), ...; None for a
+            layer of one-qubit gates.
+        gates: shape (number of such bonds, 4, 4), or (n, 2, 2).
     """
 
-    first_bond: int
+    first_bond: int | None
     gates: np.ndarray
 
 
@@ -97,7 +98,11 @@ def brick_layers(hamiltonian: Hamiltonian, time: float, steps: int, order: int) 
 
 def splits_exactly(hamiltonian: Hamiltonian) -> bool:
     """Return whether terms of neighboring bonds commute, so that one step has no error."""
-    bonds = hamiltonian.bond_matrices()
+    return couplings_commute(hamiltonian.bond_matrices())
+
+
+def couplings_commute(bonds: np.ndarray) -> bool:
+    """Return whether matrices of neighboring bonds, shape (n - 1, 4, 4), commute."""
     eye = np.eye(2)
     left = np.einsum("bij,kl->bikjl", bonds[:-1], eye).reshape(-1, 8, 8)
     right = np.einsum("kl,bij->bkilj", eye, bonds[1:]).reshape(-1, 8, 8)

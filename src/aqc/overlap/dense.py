@@ -9,8 +9,6 @@ import numpy as np
 from aqc.ansatz import Ansatz
 from aqc.mps import MPS
 
-MAX_QUBITS = 14
-
 
 class DenseData(NamedTuple):
     """What the contraction needs beside the blocks (arrays only).
@@ -61,13 +59,3 @@ def log_fidelity(blocks: jax.Array, data: DenseData) -> jax.Array:
 
     vector, _ = jax.lax.scan(two_layers, data.state, gates)
     return 2 * jnp.log(jnp.abs(jnp.dot(data.target, vector)).astype(float))
-
-
-def memory(num_qubits: int, layers: int, itemsize: int) -> int:
-    """Return the bytes that one value and gradient needs (every vector is kept)."""
-    return itemsize * 2**num_qubits * ((layers + 1) // 2) * (num_qubits + 1)
-
-
-def work(num_qubits: int, layers: int) -> float:
-    """Return the complex multiplications of one value and gradient."""
-    return 3.0 * 4 * 2**num_qubits * layers * num_qubits / 2

@@ -22,10 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from aqc.ansatz import Ansatz
+from aqc.cost import crossing_layers, padded_bond
 from aqc.mps import MPS
-
-# Bonds are padded to a multiple of this, so that targets of similar size share a compilation.
-_BOND_BUCKET = 8
 
 
 class ExactData(NamedTuple):
@@ -46,7 +44,7 @@ class ExactData(NamedTuple):
 
 def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> ExactData:
     """Lay out ansatz and target in cells; an odd chain gets one idle site in |0>."""
-    n, depth = ansatz.num_qubits, _depth(ansatz.layers)
+    n, depth = ansatz.num_qubits, crossing_layers(ansatz.layers)
     cells = (n + 1) // 2
     identity, uncrossed = len(ansatz.blocks), len(ansatz.blocks) + 1
     index = np.full((cells, 2 * depth + 1), identity, dtype=np.int32)
@@ -59,7 +57,7 @@ def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> ExactData:
     zero = np.array([1.0, 0.0])
     sites = [*ansatz.state, zero][: 2 * cells]
     tensors = [*target.tensors, zero.reshape(1, 2, 1)][: 2 * cells]
-    chi = -(-target.max_bond // _BOND_BUCKET) * _BOND_BUCKET
+    chi = padded_bond(target.max_bond)
     padded = np.zeros((cells, chi, 4, chi), dtype=dtype)
     for cell in range(cells):
         pair = np.tensordot(tensors[2 * cell], tensors[2 * cell + 1], 1)  # vL i j vR
@@ -77,7 +75,7 @@ def log_fidelity(blocks: jax.Array, data: ExactData) -> jax.Array:
         data: From `prepare`, of the same dtype.
     """
     dtype = blocks.dtype
-    cells, chi = data.target.shape[:2]
+    chi = data.target.shape[1]
     depth = data.index.shape[1] // 2
     constants = np.stack([np.eye(4), np.kron(np.diag([1.0, 0.0]), np.eye(2))])
     gates = jnp.concatenate([blocks, jnp.asarray(constants, dtype)])[data.index]
@@ -132,28 +130,9 @@ def _cell_matrices(gates: jax.Array, data: ExactData) -> tuple[list[jax.Array], 
     return steps, closing.reshape(cells, 2 * chi, 2 * chi)
 
 
-def _depth(layers: int) -> int:
-    """Return the number m of crossing layers; a single layer is padded with identities."""
-    return max(1, layers // 2)
-
-
 def _leg_order(depth: int) -> list[int]:
     """Return the permutation from legs as made to (out, in) pairs in the order of time."""
     made = ["i1"] + [leg for j in range(2, depth + 1) for leg in (f"i{j}", f"o{j - 1}")]
     made.append(f"o{depth}")
     wanted = [leg for j in range(1, depth + 1) for leg in (f"o{j}", f"i{j}")]
     return [made.index(leg) for leg in wanted] + [2 * depth]
-
-
-def memory(num_qubits: int, layers: int, chi: int, itemsize: int) -> int:
-    """Return the bytes that one value and gradient needs (the boundaries kept for the way back)."""
-    cells, depth = (num_qubits + 1) // 2, _depth(layers)
-    chi = -(-chi // _BOND_BUCKET) * _BOND_BUCKET
-    boundary = 4**depth * chi
-    return itemsize * (cells * ((2 * depth + 2) * boundary + 12 * chi**2) + 8 * boundary)
-
-
-def work(num_qubits: int, layers: int, chi: int) -> float:
-    """Return the complex multiplications of one value and gradient."""
-    cells, depth = (num_qubits + 1) // 2, _depth(layers)
-    return 3.0 * cells * 4**depth * (16 * depth * chi + 2 * chi**2)
