@@ -92,7 +92,10 @@ def test_convergence_shows_the_best_so_far_and_both_levels():
     assert best.get_ydata().tolist() == [0.12, 0.12, 0.05, 0.05]
     assert trotter.get_ydata()[0] == 0.1
     assert goal.get_ydata()[0] == 0.01
-    assert [text.get_text() for text in axes.texts] == ["Trotter at equal depth: 0.1", "goal: 0.01"]
+    assert [text.get_text() for text in axes.texts] == [
+        "plain Trotter, no shallower: 0.1",
+        "goal: 0.01",
+    ]
     low, high = axes.get_ylim()
     assert low < 0.01 < 0.3 < high
 

@@ -54,7 +54,12 @@ def compile_command(
     """Compile time evolution into a short circuit.
 
     Ctrl-C ends the optimization; the best circuit so far is certified and written (exit code
-    130). A second Ctrl-C stops at once and writes nothing.
+    130). A second Ctrl-C stops at once and writes nothing. A missed goal is no failure: the
+    result says so.
+
+    --json-progress writes objects with "stage" (target, compile, optimize, certify),
+    "evaluations", "infidelity" and "fraction" of the stage; the last one has the stage "done",
+    the directory and all of result.json.
     """
     if quiet and json_progress:
         raise InputError("--quiet and --json-progress exclude each other.")
@@ -174,8 +179,7 @@ def _conclude(result: dict[str, Any], out: Path, *, json_progress: bool, quiet: 
     if json_progress:
         typer.echo(json.dumps({"stage": "done", "directory": str(out), **result}))
     elif not quiet:
-        files = f"{out}: {', '.join(output.FILES)}"
-        typer.echo(f"{console.summary(result)}\n{console.table({'files': files})}")
+        typer.echo(f"{console.summary(result)}\nWritten to {out}: {', '.join(output.FILES)}")
 
 
 if __name__ == "__main__":

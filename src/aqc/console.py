@@ -28,13 +28,13 @@ _STATUSES = {
 
 @contextlib.contextmanager
 def bar() -> Iterator["Report"]:
-    """Show a progress bar on stderr: stage, evaluations, infidelity so far.
+    """Show a progress bar for each stage on stderr, with evaluations and infidelity so far.
 
     Yields:
         The callback for `compile_problem`.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Display
 
     columns = (
@@ -45,21 +45,29 @@ def bar() -> Iterator["Report"]:
         TimeElapsedColumn(),
     )
     with Display(*columns, console=Console(stderr=True), transient=True) as display:
-        task = display.add_task("loading", total=None, state="")
+        lines: dict[str, TaskID] = {}
 
         def report(progress: "Progress") -> None:
-            state = f"{progress.evaluations} evaluations" if progress.evaluations else ""
-            if progress.infidelity is not None:
-                state += f", infidelity {progress.infidelity:.3g}"
+            if progress.stage not in lines:
+                for line in lines.values():
+                    display.update(line, total=1.0, completed=1.0)
+                description = _STAGES.get(progress.stage, progress.stage)
+                lines[progress.stage] = display.add_task(description, total=None, state="")
             display.update(
-                task,
-                description=_STAGES.get(progress.stage, progress.stage),
+                lines[progress.stage],
                 total=None if progress.fraction is None else 1.0,
-                completed=progress.fraction or 0.0,
-                state=state,
+                completed=progress.fraction,
+                state=_state(progress),
             )
 
         yield report
+
+
+def _state(progress: "Progress") -> str:
+    parts = [f"{progress.evaluations} evaluations"] if progress.evaluations else []
+    if progress.infidelity is not None:
+        parts.append(f"infidelity {progress.infidelity:.3g}")
+    return ", ".join(parts)
 
 
 @contextlib.contextmanager

@@ -75,11 +75,12 @@ def convergence(
     """Draw the infidelity against the number of evaluations, on a log axis.
 
     Dots are the steps (not each of them must be better), the line is the best so far; plain
-    Trotter at equal two-qubit depth and the goal are horizontal lines.
+    Trotter of at least the same two-qubit depth and the goal are horizontal lines.
 
     Args:
         history: Pairs (evaluation, infidelity), in order; may be empty.
-        trotter_infidelity: 1 - F of the best plain Trotter circuit at equal depth.
+        trotter_infidelity: 1 - F of the best plain Trotter circuit, at the same depth or the
+            next one that it can have.
         goal: The infidelity asked for.
         dark: Light on dark.
 
@@ -105,7 +106,7 @@ def convergence(
     axes.plot(steps, values, ".", color=theme.line, alpha=0.6, markersize=5, markeredgewidth=0)
     axes.plot(steps, best, color=theme.line, linewidth=1.8, drawstyle="steps-post")
     # The curve falls from the upper left, so the labels meet neither it nor each other.
-    _level(axes, "Trotter at equal depth", trotter_infidelity, theme.trotter, "right")
+    _level(axes, "plain Trotter, no shallower", trotter_infidelity, theme.trotter, "right")
     _level(axes, "goal", goal, theme.goal, "left")
     if best.size:
         axes.set_title(f"best infidelity {best[-1]:.3g}", loc="left", color=theme.ink, fontsize=10)
@@ -193,7 +194,7 @@ def _log_axis(axes: Axes, shown: np.ndarray) -> None:
     axes.set_ylim(low / widen, high * widen)
     axes.yaxis.set_major_locator(LogLocator(numticks=9))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
 def _level(
