@@ -113,8 +113,9 @@ def refused(result, *fragments):
 
 
 def test_compile_writes_all_files_and_they_can_be_read(problem, tmp_path, compiler):
-    from aqc.interop.files import load_circuit
     from qiskit import qasm2, qpy
+
+    from aqc.interop.files import load_circuit
 
     out = tmp_path / "new" / "out"
     result = call("compile", problem, "--out", out)
@@ -234,6 +235,11 @@ def start(tmp_path_factory):
 
 
 def test_compiled_circuit_is_certified_again_from_its_files(tmp_path, start):
+    from qiskit import QuantumCircuit
+
+    from aqc.interop.files import load_circuit
+    from aqc.interop.qasm import to_qasm3
+
     path, out = tmp_path / "problem.json", tmp_path / "out"
     chain = {"model": "ising_chain", "num_qubits": 5, "g": 0.7, "h": 0.3}
     problem = {"hamiltonian": chain, "time": 1.0, "ansatz": {"layers": 4}, "initial_state": "neel"}
@@ -254,6 +260,16 @@ def test_compiled_circuit_is_certified_again_from_its_files(tmp_path, start):
         again = json.loads(call("certify", out / name, path, "--json").stdout)
         assert again["fidelity"] == pytest.approx(result["certificate"]["fidelity"], abs=1e-12)
     assert f"{result['infidelity']:.3g}" in call("certify", out / "circuit.qasm", path).stdout
+
+    layout = (3, 6, 0, 1, 5)
+    device = QuantumCircuit(7).compose(load_circuit(out / "circuit.qpy"), layout)
+    (tmp_path / "device.qasm").write_text(to_qasm3(device))
+    on_device = call("certify", tmp_path / "device.qasm", path, "--json", "--layout", "3,6,0,1,5")
+    again = json.loads(on_device.stdout)
+    assert again["fidelity"] == pytest.approx(result["certificate"]["fidelity"], abs=1e-12)
+    for layout in ("3,6,0,1,1", "3,6", "a"):
+        wrong = call("certify", tmp_path / "device.qasm", path, "--layout", layout)
+        assert wrong.exit_code == 2
 
 
 LONG = {

@@ -84,6 +84,13 @@ def certify(
         Path, typer.Argument(metavar="CIRCUIT", help="OpenQASM 2 or 3, or QPY; acts on |0...0>.")
     ],
     problem: Annotated[str, _PROBLEM],
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="Q,Q,...",
+            help="Where each site ends on a device, as in result.json; else qubit i is site i.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="The certificate as JSON on stdout.")
     ] = False,
@@ -95,6 +102,10 @@ def certify(
             from aqc.interop.files import load_circuit
 
             given = load_circuit(circuit)
+            if layout is not None:
+                from aqc.interop.routing import chain_circuit
+
+                given = chain_circuit(given, _qubits(layout, settings.num_qubits))
         with refusals(_shown(problem)):
             from aqc.compile import make_target
 
@@ -159,6 +170,13 @@ def _read_problem(name: str) -> "Problem":
         from aqc.problem import Problem
 
         return Problem.from_json(text)
+
+
+def _qubits(text: str, count: int) -> tuple[int, ...]:
+    qubits = text.split(",")
+    if len(qubits) != count or not all(qubit.strip().isdecimal() for qubit in qubits):
+        raise InputError(f"--layout must hold {count} qubits, like 3,4,5, but is {text}.")
+    return tuple(map(int, qubits))
 
 
 def _shown(name: str) -> str:

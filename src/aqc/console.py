@@ -66,7 +66,7 @@ def bar() -> Iterator["Report"]:
 def _state(progress: "Progress") -> str:
     parts = [f"{progress.evaluations} evaluations"] if progress.evaluations else []
     if progress.infidelity is not None:
-        parts.append(f"infidelity {progress.infidelity:.3g}")
+        parts.append(f"infidelity {_short(progress.infidelity)}")
     return ", ".join(parts)
 
 
@@ -148,11 +148,11 @@ def summary(result: dict[str, Any]) -> str:
     parts = ", ".join(f"{stage} {value:.1f}" for stage, value in seconds.items())
     rows = {
         "result": f"{result['num_qubits']} qubits, {result['layers']} brick layers; {status}",
-        "infidelity": f"{result['infidelity']:.3g} (goal {goal:.3g}) after "
+        "infidelity": f"{_short(result['infidelity'])} (goal {goal:.3g}) after "
         f"{optimizer['evaluations']} evaluations",
         "bound": bound(result["certificate"]),
         "two-qubit gates": f"{result['two_qubit_gates']}, depth {result['two_qubit_depth']}",
-        "best Trotter": f"infidelity {trotter['infidelity']:.3g}{_ratio(result)}: order "
+        "best Trotter": f"infidelity {_short(trotter['infidelity'])}{_ratio(result)}: order "
         f"{trotter['order']}, {trotter['two_qubit_gates']} two-qubit gates, depth "
         f"{trotter['two_qubit_depth']}",
         "seconds": f"{total:.1f} ({parts})",
@@ -181,7 +181,7 @@ def certificate_table(certificate: dict[str, Any]) -> str:
         Text without a final line break.
     """
     rows = {
-        "infidelity": f"{certificate['infidelity']:.3g}",
+        "infidelity": _short(certificate["infidelity"]),
         "bound": bound(certificate),
         "of the target": f"truncation {certificate['target_truncation']:.3g}, "
         f"Trotter error {certificate['target_trotter_estimate']:.3g}",
@@ -201,6 +201,11 @@ def table(rows: dict[str, str]) -> str:
     """
     width = max(map(len, rows))
     return "\n".join(f"{name:{width}}  {value}" for name, value in rows.items())
+
+
+def _short(infidelity: float) -> str:
+    # Rounding may leave -0.0 where nothing is lost.
+    return f"{infidelity + 0.0:.3g}"
 
 
 def _ratio(result: dict[str, Any]) -> str:

@@ -111,7 +111,8 @@ def _write_circuit(stage: Path, result: "CompileResult") -> None:
 def _write_figures(stage: Path, result: "CompileResult", problem: "Problem") -> None:
     from aqc import figures
 
-    figures.save(figures.brickwork(result.circuit.num_qubits, result.bricks), stage / "circuit.png")
+    # The chain's brickwork: with a coupling map, the circuit has as many qubits as the device.
+    figures.save(figures.brickwork(problem.num_qubits, result.bricks), stage / "circuit.png")
     figures.save(
         figures.convergence(
             result.optimum.history, result.trotter.infidelity, problem.goal.infidelity
