@@ -1,6 +1,5 @@
 """The command line with a quick stand-in for the compiler."""
 
-import importlib.metadata
 import json
 import subprocess
 import sys
@@ -356,14 +355,6 @@ def test_light_commands_load_no_heavy_library(command):
     modules = set(run.stderr.splitlines()[-1].split(","))
     assert "aqc.cli" in modules
     assert not heavy & modules
-
-
-def test_version_lists_what_a_result_depends_on():
-    found = json.loads(call("version", "--json").stdout)
-    assert found["numpy"] == importlib.metadata.version("numpy")
-    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
-    printed = call("version").stdout
-    assert all(name in printed and version in printed for name, version in found.items())
 
 
 def test_models_prints_every_formula_and_parameter():
