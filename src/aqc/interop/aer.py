@@ -4,6 +4,7 @@ Runs of gates on the same pair are fused into one unitary first: one decompositi
 three (measured on 50 qubits, 9 layers, 663 CX: 1.1 s in place of 3.2 s, at the same accuracy).
 """
 
+import contextlib
 import re
 import threading
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit.library import CZGate
+from qiskit.circuit import Gate, Operation
+from qiskit.circuit.library import CZGate, UnitaryGate
 from qiskit.exceptions import QiskitError
+from qiskit.quantum_info import Operator
 from qiskit.transpiler import PassManager
 from qiskit.transpiler.passes import (
     Collect1qRuns,
@@ -69,28 +72,36 @@ def fuse(circuit: QuantumCircuit) -> QuantumCircuit:
         >>> fuse(circuit).size()
         1
     """
-    passes = PassManager(
-        [
-            Unroll3qOrMore(),
-            RemoveBarriers(),
-            Collect2qBlocks(),
-            Collect1qRuns(),
-            ConsolidateBlocks(force_consolidate=True),
-        ]
-    )
+    if circuit.parameters:
+        names = ", ".join(f"'{parameter.name}'" for parameter in circuit.parameters)
+        raise UnsupportedGateError(
+            f"`circuit` must hold only numbers for parameters, but holds {names}; use "
+            f"`assign_parameters` first."
+        )
     try:
-        fused = passes.run(circuit)
+        small = PassManager([Unroll3qOrMore(), RemoveBarriers()]).run(circuit)
     except QiskitError as error:
         raise UnsupportedGateError(
             f"`circuit` must hold only gates that Qiskit can take apart, but it says: {error}."
         ) from error
-    for name in fused.count_ops():
-        if name != "unitary":
-            raise UnsupportedGateError(
-                f"`circuit` must hold only unitary gates without free parameters, but holds "
-                f"'{name}'; remove it, or bind its parameters."
-            )
-    return fused
+    plain = small.copy_empty_like()
+    for instruction in small.data:
+        plain.append(_with_matrix(instruction.operation), instruction.qubits)
+    collect = [Collect2qBlocks(), Collect1qRuns(), ConsolidateBlocks(force_consolidate=True)]
+    return PassManager(collect).run(plain)
+
+
+def _with_matrix(operation: Operation) -> Operation:
+    """Return an operation whose matrix Qiskit knows: this one, or its matrix multiplied out."""
+    if isinstance(operation, Gate):
+        if hasattr(operation, "__array__"):
+            return operation
+        with contextlib.suppress(QiskitError):  # it has no definition either: refused below
+            return UnitaryGate(Operator(operation))
+    raise UnsupportedGateError(
+        f"`circuit` must hold only unitary gates with a known matrix, but holds "
+        f"'{operation.name}'; remove it."
+    )
 
 
 def simulate_statevector(circuit: QuantumCircuit) -> np.ndarray:
