@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -36,9 +37,9 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         InputError: If the file is not an .npz file of plain arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except (OSError, ValueError, EOFError) as error:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise InputError(f"`{path}` must be a checkpoint written by aqc: {error}.") from error
 
 

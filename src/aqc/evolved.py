@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from aqc import tebd
+from aqc.errors import InputError
 from aqc.gates import evolution
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, log_overlap
@@ -21,6 +22,8 @@ _TRUNCATION_SHARE = 0.7
 # distance is 15 times the error; 10 leaves room for the next order.
 _RICHARDSON = 10.0
 _WINDOW = 8
+# A thousand periods are far beyond what a bond dimension can follow, unless all terms commute.
+_LARGEST_PHASE = 1e4
 
 
 class Evolver(Protocol):
@@ -62,6 +65,7 @@ def evolve_within(
         progress: Called with the fraction done.
 
     Raises:
+        InputError: If the time is so long that phases have no correct digits left.
         TruncationError: If `max_bond` cannot keep the tolerance.
 
     Example:
@@ -72,6 +76,7 @@ def evolve_within(
         >>> target.infidelity_bound <= 1e-6
         True
     """
+    _check_phases(hamiltonian, time)
     run = _evolver(evolver)
     allowed = float(np.arcsin(np.sqrt(tolerance)))
     if splits_exactly(hamiltonian) or time == 0:
@@ -114,6 +119,17 @@ def evolve_within(
             )
         excess = trotter / (0.8 * (allowed - budget))
         steps = _even(max(steps * excess**0.25, steps + 2))
+
+
+def _check_phases(hamiltonian: Hamiltonian, time: float) -> None:
+    largest = max((abs(term.coefficient) for term in hamiltonian.terms), default=0.0)
+    phase = largest * abs(time)
+    if not phase <= _LARGEST_PHASE:
+        raise InputError(
+            f"`time` times the largest coefficient must be at most {_LARGEST_PHASE:.0e}, but is "
+            f"{phase:.1e}; evolve for a shorter time.",
+            "/time",
+        )
 
 
 def angle_between(a: MPS, b: MPS) -> float:
