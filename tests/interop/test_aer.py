@@ -42,7 +42,10 @@ def mixed_circuit(n: int) -> QuantumCircuit:
     circuit.u(0.1, 0.2, 0.3, 2)
     circuit.id(0)
     circuit.swap(0, 3)
-    circuit.append(QuantumCircuit(2, name="own").to_gate(), (0, 1))
+    nested = QuantumCircuit(3)
+    nested.csx(2, 0)
+    nested.append(nested.to_gate(), (1, 2, 0))
+    circuit.append(nested.to_instruction(), (3, 1, 4))
     circuit.prepare_state([0.6, 0.8j], n - 1)
     return circuit
 
@@ -63,7 +66,7 @@ def test_fused_circuit_is_the_same_operator():
     circuit = mixed_circuit(5)
     fused = aer.fuse(circuit)
     assert set(fused.count_ops()) == {"unitary"}
-    np.testing.assert_allclose(Operator(fused).data, Operator(circuit).data, atol=1e-13)
+    assert Operator(fused).equiv(Operator(circuit), rtol=0.0, atol=1e-13)
 
 
 def test_three_cx_on_a_pair_become_one_unitary():
@@ -80,7 +83,8 @@ def test_three_cx_on_a_pair_become_one_unitary():
     [
         (lambda circuit: circuit.measure_all(), "measure"),
         (lambda circuit: circuit.reset(0), "reset"),
-        (lambda circuit: circuit.initialize([0.6, 0.8], 0), "initialize"),
+        (lambda circuit: circuit.initialize([0.6, 0.8], 0), "reset"),
+        (lambda circuit: circuit.delay(10, 0), "delay"),
         (
             lambda circuit: circuit.if_test(
                 (circuit.clbits[0], 1), QuantumCircuit(3, 1), [0, 1, 2], [0]
