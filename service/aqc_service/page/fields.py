@@ -124,7 +124,7 @@ def _parameters(model: Model) -> tuple[FormField, ...]:
             f"/hamiltonian/{parameter.name}",
             parameter.name,
             "numbers",
-            f"{parameter.meaning}{each.get(parameter.varies, '')}.".capitalize(),
+            f"{parameter.meaning[0].upper()}{parameter.meaning[1:]}{each.get(parameter.varies, '')}.",
             f"{parameter.default:g}",
         )
         for parameter in model.parameters

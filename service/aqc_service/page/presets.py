@@ -26,7 +26,7 @@ def _random_fields(num_qubits: int, strength: float) -> list[float]:
     return [round(float(value), 3) for value in draws]
 
 
-def _next_neighbors(num_qubits: int) -> list[list[Any]]:
+def _xy_terms(num_qubits: int) -> list[list[Any]]:
     bonds = [[pair, [i, i + 1], 1.0] for i in range(num_qubits - 1) for pair in ("XX", "YY")]
     return [*bonds, *(["Z", [i], 0.3] for i in range(num_qubits))]
 
@@ -48,10 +48,10 @@ PRESETS: tuple[Preset, ...] = (
         "Ising quench, 40 sites",
         {
             "hamiltonian": {"model": "ising_chain", "num_qubits": 40, "j": 1.0, "g": 1.0},
-            "time": 0.8,
+            "time": 1.8,
             "initial_state": "zeros",
             "ansatz": {"layers": 7},
-            "goal": {"infidelity": 0.001},
+            "goal": {"infidelity": 0.002},
         },
     ),
     Preset(
@@ -74,10 +74,10 @@ PRESETS: tuple[Preset, ...] = (
         "terms",
         "Your own terms",
         {
-            "hamiltonian": {"num_qubits": 10, "terms": _next_neighbors(10)},
-            "time": 0.5,
+            "hamiltonian": {"num_qubits": 10, "terms": _xy_terms(10)},
+            "time": 1.0,
             "initial_state": "neel",
-            "ansatz": {"layers": 5},
+            "ansatz": {"layers": 6},
             "goal": {"infidelity": 0.001},
         },
     ),

@@ -4,9 +4,9 @@
 export class Refusal extends Error {
   constructor(status, problem) {
     const errors = problem.errors ?? [];
-    super(errors[0]?.detail ?? problem.detail ?? problem.title ?? `The server answered ${status}.`);
+    super(problem.detail ?? `The server answered ${status}.`);
     this.status = status;
-    this.errors = errors.length ? errors : [{ pointer: "", detail: this.message }];
+    this.errors = errors.length ? errors : [{ detail: this.message }];
   }
 }
 
@@ -66,18 +66,11 @@ export async function listJobs({ state = "", cursor = "", limit = 20 }) {
 }
 
 /** Why jobs would not run now, or "" when they would. */
-export async function unreadiness() {
-  try {
-    await exchange("GET", "/v1/readyz");
-    return "";
-  } catch (error) {
-    return error.message;
-  }
-}
+export const unreadiness = () => exchange("GET", "/v1/readyz").then(() => "", (error) => error.message);
 
 /**
  * Follow a job's events: each exactly once and in order, also after the connection was lost.
- * `onEvent(kind, data)`; `onLink(connected)`. Returns a function that stops.
+ * `onEvent({seq, at, kind, data})`; `onLink(connected)`. Returns a function that stops.
  */
 export function watch(id, onEvent, onLink) {
   let source = null;
@@ -85,19 +78,18 @@ export function watch(id, onEvent, onLink) {
   let stopped = false;
   let timer = 0;
 
-  const receive = (kind) => (event) => {
-    const number = Number(event.lastEventId);
-    if (number <= last) return;
-    last = number;
-    onEvent(kind, JSON.parse(event.data));
+  const receive = (message) => {
+    const event = JSON.parse(message.data);
+    if (event.seq <= last) return;
+    last = event.seq;
+    onEvent(event);
   };
   const open = () => {
     clearTimeout(timer);
     if (stopped || document.hidden || (source && source.readyState !== EventSource.CLOSED)) return;
-    source = new EventSource(`${jobPath(id)}/events`);
-    for (const kind of ["state", "progress", "message"]) {
-      source.addEventListener(kind, receive(kind));
-    }
+    source = new EventSource(`${jobPath(id)}/events?after=${last}`);
+    for (const kind of ["state", "progress", "message"]) source.addEventListener(kind, receive);
+    source.addEventListener("end", stop);
     source.onopen = () => onLink(true);
     source.onerror = () => {
       onLink(false);
@@ -107,12 +99,13 @@ export function watch(id, onEvent, onLink) {
   };
   // Browsers allow six connections to a server: a page that nobody sees gives its one back.
   const onVisibility = () => (document.hidden ? source?.close() : open());
-  document.addEventListener("visibilitychange", onVisibility);
-  open();
-  return () => {
+  const stop = () => {
     stopped = true;
     clearTimeout(timer);
     source?.close();
     document.removeEventListener("visibilitychange", onVisibility);
   };
+  document.addEventListener("visibilitychange", onVisibility);
+  open();
+  return stop;
 }

@@ -3,7 +3,7 @@
 import { number, superscript, svgElement } from "./format.js";
 
 const FLOOR = 1e-16; // a converged or zero infidelity still needs a place on a log axis
-const EDGE = { left: 46, right: 10, top: 12, bottom: 34 };
+const EDGE = { left: 50, right: 12, top: 12, bottom: 36 };
 
 export class Chart {
   constructor(svg) {

@@ -1,70 +1,47 @@
-// The operations of the API with a curl example each, from /openapi.json.
+// The operations of the API with their curl examples, from /openapi.json.
 
 import { getOpenAPI, listJobs } from "./api.js";
 import { byId, element, notice } from "./format.js";
 
 const METHODS = ["get", "post", "put", "delete"];
+const FENCE = /```sh\n([\s\S]*?)```/g;
 
-function resolve(root, node) {
-  return node?.$ref ? node.$ref.split("/").slice(1).reduce((at, name) => at[name], root) : node;
-}
+const resolve = (root, node) =>
+  node.$ref ? node.$ref.split("/").slice(1).reduce((at, name) => at[name], root) : node;
 
-const firstExample = (node) =>
-  node?.example ?? Object.values(node?.examples ?? {})[0]?.value ?? node?.schema?.examples?.[0];
-
-function curl(root, path, method, operation, jobId) {
-  const parameters = (operation.parameters ?? []).map((parameter) => resolve(root, parameter));
-  const value = (parameter) => parameter.example ?? firstExample(parameter);
-  let url = path.replace(/\{(\w+)\}/g, (_, name) => {
-    if (name === "job_id") return jobId ?? "JOB_ID";
-    return value(parameters.find((parameter) => parameter.name === name)) ?? name.toUpperCase();
+/** The commands of a description, against this server and, if there is one, a job that exists. */
+function examples(description, newest) {
+  return [...description.matchAll(FENCE)].map(([, code]) => {
+    const here = code.trim().replaceAll(/http:\/\/127\.0\.0\.1:\d+/g, location.origin);
+    return newest ? here.replaceAll("$JOB", newest) : here;
   });
-  const query = parameters.filter((p) => p.in === "query" && p.required && value(p) !== undefined);
-  if (query.length) url += `?${new URLSearchParams(query.map((p) => [p.name, value(p)]))}`;
-  const words = ["curl"];
-  if (url.endsWith("/events")) words.push("-N");
-  if (method !== "get") words.push(`-X ${method.toUpperCase()}`);
-  words.push(`'${location.origin}${url}'`);
-  const body = resolve(root, operation.requestBody)?.content ?? {};
-  const [type, content] = Object.entries(body)[0] ?? [];
-  if (type) {
-    words.push(`\\\n  -H 'Content-Type: ${type}'`);
-    const data = JSON.stringify(firstExample(content) ?? {}).replaceAll("'", "'\\''");
-    words.push(`\\\n  -d '${data}'`);
-  }
-  return words.join(" ");
 }
 
-function copyButton(text) {
+function example(text) {
   const copy = async (event) => {
     await navigator.clipboard.writeText(text);
     event.target.textContent = "Copied";
     setTimeout(() => (event.target.textContent = "Copy"), 1500);
   };
+  const pre = element("pre", { tabindex: "0" }, text);
   // Browsers have no clipboard for pages that came over plain HTTP from another machine.
-  if (!navigator.clipboard) return "";
-  return element("button", { type: "button", class: "small", onclick: copy }, "Copy");
+  if (!navigator.clipboard) return pre;
+  const button = element("button", { type: "button", class: "small", onclick: copy }, "Copy");
+  return element("div", { class: "example" }, pre, button);
 }
 
-function parameterList(root, operation) {
-  const parameters = (operation.parameters ?? []).map((parameter) => resolve(root, parameter));
-  const items = parameters.map((parameter) =>
-    element(
-      "li",
-      {},
-      element("code", {}, parameter.name),
-      ` (${parameter.in}${parameter.required ? ", required" : ""}) `,
-      parameter.description ?? "",
-    ),
+function list(title, entries) {
+  if (!entries.length) return [];
+  const items = entries.map(([code, words]) =>
+    element("li", {}, element("code", {}, code), ` ${words ?? ""}`),
   );
-  return items.length ? [element("ul", {}, ...items)] : [];
+  return [element("h3", {}, title), element("ul", {}, ...items)];
 }
 
-function show(root, path, method, operation, jobId) {
-  const example = curl(root, path, method, operation, jobId);
-  const answers = Object.entries(operation.responses ?? {}).map(([status, response]) =>
-    element("li", {}, element("code", {}, status), ` ${resolve(root, response).description ?? ""}`),
-  );
+function operation(root, path, method, { description = "", parameters = [], responses = {} }, newest) {
+  const [prose] = description.split("```");
+  const [first, ...rest] = prose.trim().split("\n\n");
+  const known = parameters.map((parameter) => resolve(root, parameter));
   return element(
     "details",
     { class: "operation" },
@@ -72,24 +49,24 @@ function show(root, path, method, operation, jobId) {
       "summary",
       {},
       element("code", { class: `method ${method}` }, method.toUpperCase()),
-      " ",
       element("code", {}, path),
-      " ",
-      element("span", { class: "quiet" }, operation.summary ?? ""),
+      element("span", { class: "quiet" }, first),
     ),
-    element("p", { class: "prose" }, operation.description ?? ""),
-    ...parameterList(root, operation),
-    element("div", { class: "example" }, element("pre", { tabindex: "0" }, example), copyButton(example)),
-    element("ul", { class: "answers" }, ...answers),
+    ...rest.map((paragraph) => element("p", {}, paragraph)),
+    ...examples(description, newest).map(example),
+    ...list("Parameters", known.map((p) => [p.name, `(${p.in}) ${p.description ?? ""}`])),
+    ...list("Answers", Object.entries(responses).map(([status, r]) => [status, resolve(root, r).description])),
   );
 }
 
 try {
   const root = await getOpenAPI();
-  // With an id that exists the examples work as they stand.
+  // With the id of a job that exists the examples work as they stand.
   const newest = await listJobs({ limit: 1 }).then(({ jobs }) => jobs[0]?.id, () => undefined);
   const operations = Object.entries(root.paths).flatMap(([path, item]) =>
-    METHODS.filter((method) => item[method]).map((method) => show(root, path, method, item[method], newest)),
+    METHODS.filter((method) => item[method]).map((method) =>
+      operation(root, path, method, item[method], newest),
+    ),
   );
   byId("operations").replaceChildren(...operations);
 } catch (error) {

@@ -176,7 +176,7 @@ export class Form {
   /** The input of a pointer, or of the nearest one above it. */
   find(pointer) {
     const inputs = this.inputs();
-    for (let at = pointer; at; at = at.slice(0, at.lastIndexOf("/"))) {
+    for (let at = pointer ?? ""; at; at = at.slice(0, at.lastIndexOf("/"))) {
       const input = inputs.find((candidate) => candidate.dataset.pointer === at);
       if (input) return input;
     }

@@ -37,9 +37,13 @@ export function ago(moment) {
 
 /** What a job is called: its name, or what it computes. */
 export function title(job) {
-  const hamiltonian = job.problem?.hamiltonian;
-  const what = hamiltonian ? (hamiltonian.model ?? "terms") : "job";
-  return job.name || `${what}, ${job.num_qubits} sites`;
+  return job.name || (job.problem ? describe(job.problem) : `${job.num_qubits} sites`);
+}
+
+export function describe({ hamiltonian, time }) {
+  const model = hamiltonian?.model?.replaceAll?.("_chain", "").replaceAll("_", " ") ?? "Terms";
+  const name = model === "xxz" || model === "xyz" ? model.toUpperCase() : model;
+  return `${name[0]?.toUpperCase() ?? ""}${name.slice(1)}, ${hamiltonian?.num_qubits} sites, t = ${time}`;
 }
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { Form } from "./form.js";
-import { byId, bytes, duration, notice } from "./format.js";
+import { byId, bytes, describe, duration, notice } from "./format.js";
 import { JobList } from "./jobs.js";
 
 const PAUSE = 400; // milliseconds without typing before the server is asked
@@ -15,6 +15,7 @@ let question = null;
 
 const form = new Form(byId("form"), () => {
   const text = JSON.stringify(form.problem);
+  byId("name").placeholder = describe(form.problem);
   sessionStorage.setItem(DRAFT, text);
   for (const preset of presets) {
     preset.setAttribute("aria-pressed", String(preset.dataset.preset === text));
@@ -40,8 +41,9 @@ async function askEstimate() {
   }
 }
 
-function words({ memory_bytes: memory, seconds, warnings = [] }) {
+function words({ fits, memory_bytes: memory, memory_limit_bytes: limit, seconds, warnings }) {
   const parts = [`Needs about ${bytes(memory)} of memory.`];
+  if (!fits) parts.push(`That is more than the ${bytes(limit)} allowed: it would be refused.`);
   if (seconds) parts.push(`Takes about ${duration(seconds)}.`);
   return [...parts, ...warnings].join(" ");
 }
@@ -53,7 +55,8 @@ async function compile(event) {
   question?.abort();
   button.disabled = true;
   try {
-    const job = await api.submit(form.problem);
+    // A list of jobs without names would say nothing.
+    const job = await api.submit({ name: describe(form.problem), ...form.problem });
     location.assign(`/ui/jobs/${encodeURIComponent(job.id)}`);
   } catch (error) {
     form.showErrors(error.errors ?? [{ pointer: "", detail: error.message }]);

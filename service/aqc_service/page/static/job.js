@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { Chart } from "./chart.js";
-import { byId, duration, element, notice, number, title } from "./format.js";
+import { byId, duration, notice, number, title } from "./format.js";
 import { showResult } from "./result.js";
 
 const id = byId("job").dataset.job;
@@ -19,12 +19,13 @@ let job = null;
 let pending = 0;
 let shown = false;
 
-function onEvent(kind, data) {
-  if (kind === "progress") showProgress(data);
-  if (kind === "state") showState(data.state);
+function onEvent({ kind, data }) {
+  if (kind === "progress") return showProgress(data);
+  if (kind === "message") return say(data.text);
+  showState(data.state);
   // The past is told in one go: ask once for where it led to.
   clearTimeout(pending);
-  if (kind !== "progress") pending = setTimeout(refresh, 50);
+  pending = setTimeout(refresh, 50);
 }
 
 async function refresh() {
@@ -32,11 +33,14 @@ async function refresh() {
     job = await api.getJob(id);
   } catch (error) {
     if (error.status === 404) stop();
-    return notice(error.message);
+    notice(error.message);
+    return;
   }
   showJob();
   if (ENDED.includes(job.state)) {
     stop();
+    clearTimeout(lost);
+    notice("");
     await showEnd();
   } else if (job.state === "queued") {
     notice(await api.unreadiness());
@@ -65,14 +69,17 @@ function showState(state) {
   chip.textContent = state;
   chip.dataset.state = state;
   byId("stages").hidden = state !== "running";
-  const message = byId("message");
-  message.textContent = job?.message ?? WORDS[state] ?? "";
-  message.hidden = !message.textContent;
-  message.classList.toggle("bad", state === "failed");
+  say(job?.message ?? WORDS[state] ?? "");
+  byId("message").classList.toggle("bad", state === "failed");
   const ended = ENDED.includes(state);
   byId("cancel").hidden = ended;
   byId("cancel").disabled = state === "cancelling";
   byId("retry").hidden = byId("delete").hidden = !ended;
+}
+
+function say(sentence) {
+  byId("message").textContent = sentence;
+  byId("message").hidden = !sentence;
 }
 
 function showProgress({ stage, fraction, evaluations, infidelity }) {
@@ -87,10 +94,10 @@ function showProgress({ stage, fraction, evaluations, infidelity }) {
     else if (fraction === null) bar.removeAttribute("value");
     else bar.value = fraction;
   }
-  if (evaluations) byId("evaluations").textContent = evaluations;
-  if (infidelity === null || infidelity === undefined) return;
   if (!evaluations) return;
-  if (!shown) chart.add(evaluations, infidelity);
+  byId("evaluations").textContent = evaluations;
+  if (infidelity === null || shown) return;
+  chart.add(evaluations, infidelity);
   // The optimization starts from a plain Trotter circuit, so its first value is Trotter's.
   if (evaluations === 1) chart.level("trotter", "Trotter, where it starts", infidelity);
   byId("infidelity").textContent = number(chart.best);
@@ -155,8 +162,12 @@ act("delete", async () => {
   location.assign("/");
 });
 
-const stop = api.watch(id, onEvent, (connected) =>
-  notice(connected ? "" : "The connection is lost; trying again."),
-);
+let lost = 0;
+const stop = api.watch(id, onEvent, (connected) => {
+  clearTimeout(lost);
+  // A cut that is mended within a few seconds is nobody's business.
+  if (connected) notice("");
+  else lost = setTimeout(() => notice("The connection is lost; trying again."), 3000);
+});
 await refresh();
 setInterval(tick, 250);

@@ -44,7 +44,7 @@ function versus({ infidelity, trotter, two_qubit_depth: depth }) {
   const ratio = trotter.infidelity / infidelity;
   const at = trotter.two_qubit_depth > depth ? `at depth ${trotter.two_qubit_depth}` : "at the same depth";
   if (ratio >= 1) return `Plain Trotter ${at} is ${number(ratio)} times further off.`;
-  return `Plain Trotter ${at} is closer here: a larger goal was asked for, or more layers are needed.`;
+  return `Plain Trotter ${at} comes closer here; a smaller goal or more layers would change that.`;
 }
 
 function showDownloads(id, job) {
@@ -65,20 +65,14 @@ function showDownloads(id, job) {
 }
 
 function showDrawing(id) {
-  const source = `/v1/jobs/${encodeURIComponent(id)}/plots/circuit.svg`;
   const image = element("img", {
-    src: source,
+    src: `/v1/jobs/${encodeURIComponent(id)}/plots/circuit.svg`,
     alt: "The circuit as blocks: one row for each qubit, time from left to right.",
   });
   image.addEventListener("error", () => byId("drawing").replaceChildren());
   byId("drawing").replaceChildren(
-    element(
-      "picture",
-      {},
-      element("source", { srcset: `${source}?dark=true`, media: "(prefers-color-scheme: dark)" }),
-      image,
-    ),
-    element("figcaption", { class: "quiet" }, "Two-qubit blocks; the darker, the more they entangle."),
+    image,
+    element("figcaption", { class: "quiet" }, "Each block is a two-qubit gate; its color says how much it entangles."),
   );
 }
 
