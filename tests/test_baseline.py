@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from aqc.baseline import best_trotter, cx_cost, fields_apart
 from aqc.evolved import evolve_within
 from aqc.hamiltonian import Hamiltonian

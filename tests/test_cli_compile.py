@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from command_line import call, refused
 
 from aqc import output
+from command_line import call, refused
 
 
 @pytest.fixture(scope="module")
