@@ -164,7 +164,7 @@ def compile_problem(
     """
     watch = Stopwatch()
     report = progress or (lambda event: None)
-    report(Progress("target", 0.0))
+    report(Progress("import"))
     check_memory(problem)
     kept = Checkpoints(checkpoint, problem.to_json()) if checkpoint else None
     with watch.stage("import"):
