@@ -7,11 +7,11 @@ import types
 from typing import Any
 
 import pytest
-from command_line import call, refused
 
 from aqc import output
 from aqc.errors import DivergenceError, TruncationError
 from aqc.progress import Progress
+from command_line import call, refused
 
 PROBLEM = {
     "hamiltonian": {"model": "xxz_chain", "num_qubits": 4},

@@ -4,9 +4,9 @@ import types
 from typing import ClassVar
 
 import pytest
-from command_line import call, refused
 
 from aqc import commands
+from command_line import call, refused
 
 
 class EntryPoint(importlib.metadata.EntryPoint):
