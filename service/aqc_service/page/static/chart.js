@@ -64,7 +64,7 @@ export class Chart {
       ...yAxis(low, high, area),
       ...xAxis(longest, area),
       ...this.levels.flatMap((level) => levelLine(level, area)),
-      ...curve(this.points, area),
+      ...(this.points.length ? curve(this.points, area) : [waiting(area)]),
     );
   }
 }
@@ -120,8 +120,12 @@ function levelLine({ name, label, value }, { y, left, right }) {
   ];
 }
 
+function waiting({ left, right, bottom }) {
+  const at = { class: "tick", x: (left + right) / 2, y: bottom - 24, "text-anchor": "middle" };
+  return svgElement("text", at, "The curve begins with the optimization.");
+}
+
 function curve(points, { x, y }) {
-  if (!points.length) return [];
   let best = Infinity;
   let path = "";
   for (const [e, v] of points) {
