@@ -7,7 +7,7 @@ import { showResult } from "./result.js";
 
 const id = byId("job").dataset.job;
 const chart = new Chart(byId("chart"));
-const STAGES = ["target", "compile", "optimize", "certify"];
+const STAGES = ["target", "compile", "optimize", "certify", "write"];
 const ENDED = ["succeeded", "failed", "cancelled"];
 const WORDS = {
   queued: "Waiting for a worker.",
@@ -61,7 +61,7 @@ function showJob() {
   byId("edit").href = `/?from=${encodeURIComponent(id)}`;
   byId("edit").hidden = false;
   showState(job.state);
-  if (job.progress) showProgress(job.progress);
+  if (job.progress) showProgress({ ...job.progress, points: [] });
 }
 
 function showState(state) {
@@ -82,7 +82,7 @@ function say(sentence) {
   byId("message").hidden = !sentence;
 }
 
-function showProgress({ stage, fraction, evaluations, infidelity }) {
+function showProgress({ stage, fraction, evaluations, points = [] }) {
   const now = STAGES.indexOf(stage);
   for (const item of byId("stages").children) {
     const at = STAGES.indexOf(item.dataset.stage);
@@ -94,12 +94,15 @@ function showProgress({ stage, fraction, evaluations, infidelity }) {
     else if (fraction === null) bar.removeAttribute("value");
     else bar.value = fraction;
   }
-  if (!evaluations) return;
-  byId("evaluations").textContent = evaluations;
-  if (infidelity === null || shown) return;
-  chart.add(evaluations, infidelity);
+  if (evaluations) byId("evaluations").textContent = evaluations;
+  if (points.length && !shown) showPoints(points);
+}
+
+function showPoints(points) {
+  for (const [evaluations, infidelity] of points) chart.add(evaluations, infidelity);
   // The optimization starts from a plain Trotter circuit, so its first value is Trotter's.
-  if (evaluations === 1) chart.level("trotter", "Trotter, where it starts", infidelity);
+  const [first, start] = chart.points[0];
+  if (first === 1) chart.level("trotter", "Trotter, where it starts", start);
   byId("infidelity").textContent = number(chart.best);
   byId("chart-words").textContent = chartWords();
 }
@@ -120,11 +123,11 @@ async function showEnd() {
     if (job.state === "succeeded" || ![404, 409].includes(error.status)) notice(error.message);
     return;
   }
-  if (result.optimizer?.history) chart.replace(result.optimizer.history);
+  chart.replace((result.optimizer ?? result).history);
   if (result.trotter) chart.level("trotter", "best Trotter, no shallower", result.trotter.infidelity);
   showResult(id, job, result);
   byId("infidelity").textContent = number(result.infidelity);
-  if (result.optimizer) byId("evaluations").textContent = result.optimizer.evaluations;
+  byId("evaluations").textContent = (result.optimizer ?? result).evaluations;
   if (chart.points.length) byId("chart-words").textContent = chartWords();
 }
 

@@ -16,31 +16,29 @@ const STATUS = {
   interrupted: "Stopped early: this is the best circuit so far.",
 };
 
+const UNCERTIFIED = "Not certified: the job ended before its circuit was measured again.";
+
 export function showResult(id, job, result) {
   byId("result").hidden = false;
   showDownloads(id, job);
   showDrawing(id);
-  if (result.trotter) showComparison(result);
-  if (result.certificate) byId("certificate").replaceChildren(...certificate(result));
+  showComparison(result);
+  byId("certificate").replaceChildren(...(result.certificate ? certificate(result) : [UNCERTIFIED]));
 }
 
 function showComparison(result) {
   const { trotter } = result;
   const row = (name, values) =>
     element("tr", {}, element("th", { scope: "row" }, name), ...values.map((v) => element("td", {}, String(v))));
-  byId("comparison").replaceChildren(
-    row("This circuit", [result.two_qubit_gates, result.two_qubit_depth, number(result.infidelity)]),
-    row(`Best Trotter, order ${trotter.order}`, [
-      trotter.two_qubit_gates,
-      trotter.two_qubit_depth,
-      number(trotter.infidelity),
-    ]),
-  );
+  const columns = (c) => [c.two_qubit_gates, c.two_qubit_depth, number(c.infidelity)];
+  const rows = [row(result.certificate ? "This circuit" : "Best so far", columns(result))];
+  if (trotter) rows.push(row(`Best Trotter, order ${trotter.order}`, columns(trotter)));
+  byId("comparison").replaceChildren(...rows);
   byId("versus").textContent = [STATUS[result.optimizer?.status], versus(result)].filter(Boolean).join(" ");
 }
 
 function versus({ infidelity, trotter, two_qubit_depth: depth }) {
-  if (!(infidelity > 0 && trotter.infidelity > 0)) return "";
+  if (!(infidelity > 0 && trotter?.infidelity > 0)) return "";
   const ratio = trotter.infidelity / infidelity;
   const at = trotter.two_qubit_depth > depth ? `at depth ${trotter.two_qubit_depth}` : "at the same depth";
   if (ratio >= 1) return `Plain Trotter ${at} is ${number(ratio)} times further off.`;
