@@ -47,9 +47,6 @@ class JobQueue(Protocol):
     def forget(self, job_ids: Sequence[str]) -> None:
         """Delete what the engine knows of jobs."""
 
-    def schema_current(self) -> bool:
-        """Return whether the engine's tables are there and new enough."""
-
 
 class Store:
     """Jobs in the database and their files.
