@@ -135,6 +135,29 @@ def compile_evolution(
         >>> result.certificate.infidelity <= 0.01 and result.two_qubit_depth <= 7
         True
     """
+    problem = as_problem(hamiltonian, time, **settings)
+    return compile_problem(problem, progress=progress, checkpoint=checkpoint)
+
+
+def as_problem(
+    hamiltonian: "Hamiltonian | SparsePauliOp | PauliEvolutionGate | dict[str, Any]",
+    time: float | None = None,
+    **settings: Any,
+) -> Problem:
+    """Return the problem that the arguments of `compile_evolution` ask for.
+
+    Args:
+        hamiltonian: An open chain, in any of the forms that name one.
+        time: Left out for a PauliEvolutionGate, which has its own.
+        **settings: The other fields of problem.json.
+
+    Raises:
+        InputError: If the problem is refused.
+
+    Example:
+        >>> as_problem({"model": "xxz_chain", "num_qubits": 6}, 0.5).num_qubits
+        6
+    """
     if not isinstance(hamiltonian, Hamiltonian | dict):
         from aqc.interop.qiskit import hamiltonian_from_qiskit
 
@@ -148,8 +171,7 @@ def compile_evolution(
             time = own_time
     if time is None:
         raise InputError("`time` must be given for a Hamiltonian, but is missing.", "/time")
-    problem = Problem.build(hamiltonian, time, **settings)
-    return compile_problem(problem, progress=progress, checkpoint=checkpoint)
+    return Problem.build(hamiltonian, time, **settings)
 
 
 def compile_problem(
