@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from aqc.versions import versions
+from aqc_service import page
 from aqc_service.api import describe, events, jobs, problems, results, service
 from aqc_service.api.context import RequestContext
 from aqc_service.settings import ServiceSettings
@@ -37,7 +38,7 @@ def create_app(store: Store, settings: ServiceSettings) -> FastAPI:
     app.state.streams = events.Streams()
     problems.install(app)
     app.add_middleware(RequestContext)
-    for module in (jobs, events, results, service):
+    for module in (jobs, events, results, service, page):
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

@@ -14,10 +14,10 @@ export class Chart {
     new ResizeObserver(() => this.plan()).observe(svg);
   }
 
+  /** A later attempt goes on from a checkpoint: what it tells again replaces what was told. */
   add(evaluations, infidelity) {
-    const last = this.points.at(-1);
-    if (last && last[0] === evaluations) last[1] = infidelity;
-    else this.points.push([evaluations, infidelity]);
+    while (this.points.length && this.points.at(-1)[0] >= evaluations) this.points.pop();
+    this.points.push([evaluations, infidelity]);
     this.plan();
   }
 

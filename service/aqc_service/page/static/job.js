@@ -7,7 +7,7 @@ import { showResult } from "./result.js";
 
 const id = byId("job").dataset.job;
 const chart = new Chart(byId("chart"));
-const STAGES = ["target", "compile", "optimize", "certify", "write"];
+const STAGES = ["import", "target", "compile", "optimize", "certify", "write"];
 const ENDED = ["succeeded", "failed", "cancelled"];
 const WORDS = {
   queued: "Waiting for a worker.",
