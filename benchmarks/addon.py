@@ -6,6 +6,7 @@ Prints one JSON object.
 """
 
 import argparse
+import contextlib
 import functools
 import json
 import resource
@@ -85,10 +86,8 @@ def main() -> None:
             raise Reached
         return value, gradient
 
-    try:
+    with contextlib.suppress(Reached):
         scipy.optimize.minimize(evaluate, start, jac=True, method="L-BFGS-B")
-    except Reached:
-        pass
     counts = ansatz.decompose(reps=3).count_ops()
     seconds["first_evaluation"] = times[0]
     seconds["evaluations"] = sum(times[1:])

@@ -60,9 +60,7 @@ def from_zeros(circuit: Circuit) -> Circuit:
     """
     parts = [part for gate in circuit.gates for part in _parts(gate)]
     gates: list[Gate] = []
-    states: dict[int, np.ndarray] = dict.fromkeys(
-        range(circuit.num_qubits), _ZERO
-    )  # still products
+    states = dict.fromkeys(range(circuit.num_qubits), _ZERO)  # of qubits not yet entangled
     for gate in fuse(Circuit(circuit.num_qubits, tuple(parts))).gates:
         fresh = [states.pop(qubit, None) for qubit in gate.qubits]
         if len(gate.qubits) == 1 and fresh[0] is not None:
@@ -70,9 +68,8 @@ def from_zeros(circuit: Circuit) -> Circuit:
             continue
         left, right = fresh if len(fresh) == 2 else (None, None)
         if left is not None and right is not None:
-            gates.append(
-                Gate(gate.qubits, shortest_preparation(gate.matrix @ np.kron(left, right)))
-            )
+            pair = gate.matrix @ np.kron(left, right)
+            gates.append(Gate(gate.qubits, shortest_preparation(pair)))
             continue
         known = zip(gate.qubits, fresh, strict=True)
         gates += [Gate((qubit,), preparation(state)) for qubit, state in known if state is not None]
