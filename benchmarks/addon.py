@@ -10,6 +10,7 @@ import contextlib
 import functools
 import json
 import resource
+import statistics
 import time
 
 BEGAN = time.perf_counter()
@@ -98,7 +99,7 @@ def main() -> None:
                 "infidelity": min(history),
                 "start": history[0],
                 "evaluations": len(history),
-                "seconds_per_evaluation": sorted(times[1:])[len(times[1:]) // 2],
+                "seconds_per_evaluation": statistics.median(times[1:] or times),
                 "seconds": seconds,
                 "two_qubit_gates": counts.get("cx"),
                 "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,

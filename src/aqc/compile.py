@@ -224,7 +224,8 @@ def compile_problem(
         chain = emitted.circuit
         if emitted.layout is not None:
             chain = chain_circuit(emitted.circuit, emitted.layout)
-        certificate = certify(chain, target)
+        # Qubits that only helped routing come last and must end in |0>.
+        certificate = certify(chain, target.padded(chain.num_qubits))
         cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
         trotter = best_trotter(hamiltonian, problem.time, state, target.mps, cx_depth)
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))
