@@ -15,11 +15,13 @@ class InputError(AqcError, ValueError):
     Args:
         message: One sentence: what must hold, what was seen, what to do.
         pointer: JSON pointer to the field at fault (RFC 6901), "" when it is the whole input.
+        errors: Pairs (pointer, sentence) of all that is wrong; one when not given.
     """
 
-    def __init__(self, message: str, pointer: str = ""):
+    def __init__(self, message: str, pointer: str = "", errors: tuple[tuple[str, str], ...] = ()):
         super().__init__(message)
         self.pointer = pointer
+        self.errors = errors or ((pointer, message),)
 
 
 class UnsupportedGateError(InputError):

@@ -28,7 +28,9 @@ def pauli(letters: str) -> np.ndarray:
         >>> pauli("ZZ").diagonal().real.tolist()
         [1.0, -1.0, -1.0, 1.0]
     """
-    return functools.reduce(np.kron, (PAULI[letter] for letter in letters), np.eye(1, dtype=complex))
+    return functools.reduce(
+        np.kron, (PAULI[letter] for letter in letters), np.eye(1, dtype=complex)
+    )
 
 
 def evolution(hamiltonian: np.ndarray, time: float) -> np.ndarray:
@@ -123,3 +125,24 @@ def cx_count(unitary: np.ndarray, tolerance: float = 1e-9) -> int:
     if abs(trace) < tolerance and abs(invariant @ invariant + np.eye(4)).max() < tolerance:
         return 1
     return 2 if abs(trace.imag) < tolerance else 3
+
+
+def entangling_strength(unitaries: np.ndarray) -> np.ndarray:
+    """Return how strongly two-qubit unitaries entangle: 0 for products, 2/3 for CX, 1 for SWAP.
+
+    It is 4/3 (1 - sum_k p_k^2), p_k the squared operator-Schmidt coefficients, which sum to 1.
+
+    Args:
+        unitaries: shape (..., 4, 4).
+
+    Returns:
+        shape (...).
+
+    Example:
+        >>> round(float(entangling_strength(CX)), 12)
+        0.666666666667
+    """
+    legs = unitaries.reshape(*unitaries.shape[:-2], 2, 2, 2, 2)  # left out, right out, left in, ...
+    operator = np.moveaxis(legs, -2, -3).reshape(*unitaries.shape[:-2], 4, 4)
+    weights = np.linalg.svd(operator, compute_uv=False) ** 2 / 4
+    return np.clip(4 / 3 * (1 - np.sum(weights**2, axis=-1)), 0.0, 1.0)

@@ -1,0 +1,102 @@
+"""The brickwork circuit whose blocks are optimized: where they sit, where they start."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aqc.circuit import Circuit, Gate
+from aqc.errors import InputError
+from aqc.gates import preparation, shortest_preparation
+from aqc.hamiltonian import Hamiltonian
+from aqc.trotter import brick_layers
+
+
+@dataclass(frozen=True, eq=False)
+class Ansatz:
+    """Layers of two-qubit blocks on a product state, even bonds first.
+
+    Layer l holds blocks on bonds l % 2, l % 2 + 2, ...; blocks are numbered layer by layer, from
+    left to right.
+
+    Attributes:
+        state: The product state that the first layer meets, shape (n, 2).
+        layers: Number of brick layers L >= 1.
+        blocks: Unitary matrices, shape (number of blocks, 4, 4).
+        block: Name of the block type, a key of `aqc.blocks.BLOCKS`.
+    """
+
+    state: np.ndarray
+    layers: int
+    blocks: np.ndarray
+    block: str = "su4"
+
+    @classmethod
+    def from_trotter(
+        cls,
+        hamiltonian: Hamiltonian,
+        time: float,
+        state: np.ndarray,
+        *,
+        layers: int,
+        order: int,
+        block: str = "su4",
+    ) -> "Ansatz":
+        """Return the ansatz that equals a shallow product formula.
+
+        Args:
+            hamiltonian: A chain.
+            time: t, in units of 1/energy.
+            state: One-qubit states, shape (n, 2).
+            layers: Brick layers: 2k + 1 for k steps of order 2, 2k for k steps of order 1.
+            order: 2 for odd `layers`, 1 for even.
+            block: Name of the block type.
+
+        Raises:
+            InputError: If `order` does not go with `layers`.
+
+        Example:
+            >>> chain = Hamiltonian.from_terms(4, [("XX", (j, j + 1), 1.0) for j in range(3)])
+            >>> zeros = np.tile([1.0, 0.0], (4, 1))
+            >>> Ansatz.from_trotter(chain, 0.5, zeros, layers=3, order=2).blocks.shape
+            (5, 4, 4)
+        """
+        if order != (2 if layers % 2 else 1):
+            raise InputError(
+                f"`order` must be 2 for an odd and 1 for an even number of layers, but is {order} "
+                f"for {layers} layers; leave it out, or change `layers` by one.",
+                "/ansatz/order",
+            )
+        steps = layers // 2
+        trotter = brick_layers(hamiltonian, time, steps, order)
+        return cls(state, layers, np.concatenate([layer.gates for layer in trotter]), block)
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of qubits."""
+        return len(self.state)
+
+    @property
+    def bonds(self) -> list[list[int]]:
+        """Left qubit of each block, layer by layer."""
+        return [list(range(layer % 2, self.num_qubits - 1, 2)) for layer in range(self.layers)]
+
+    def with_blocks(self, blocks: np.ndarray) -> "Ansatz":
+        """Return the same ansatz with other blocks."""
+        return replace(self, blocks=blocks)
+
+    def circuit(self) -> Circuit:
+        """Return the circuit on |0...0>, its first layer and the preparation in 1 CX per block.
+
+        A first-layer block only ever meets one product state, so any unitary that maps |00> to
+        what the block makes of it does the same.
+        """
+        gates = []
+        positions = [(layer, j) for layer, bonds in enumerate(self.bonds) for j in bonds]
+        for (layer, j), matrix in zip(positions, self.blocks, strict=True):
+            if layer == 0:
+                matrix = shortest_preparation(matrix @ np.kron(self.state[j], self.state[j + 1]))
+            gates.append(Gate((j, j + 1), matrix))
+        if self.num_qubits % 2:
+            last = self.num_qubits - 1
+            gates.insert(0, Gate((last,), preparation(self.state[last])))
+        return Circuit(self.num_qubits, tuple(gates))

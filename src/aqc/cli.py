@@ -1,0 +1,204 @@
+"""The script `aqc`: thin commands around the engine.
+
+Nothing numerical is imported before a command needs it, so `aqc --help` and `aqc version` are
+quick, and thread limits are set before the libraries read them.
+"""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aqc import console, output, runtime
+from aqc.commands import INTERRUPTED, CommandGroup, refusals
+from aqc.errors import InputError
+from aqc.versions import versions
+
+if TYPE_CHECKING:
+    from aqc.problem import Problem
+
+app = typer.Typer(
+    cls=CommandGroup,
+    help="Compile quantum dynamics: a spin Hamiltonian and a time in, a short circuit out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+_TAKES = {
+    "bond": "a number or n - 1 of them, one for each bond",
+    "site": "a number or n of them, one for each site",
+    "nothing": "a number",
+}
+
+_PROBLEM = typer.Argument(metavar="PROBLEM.json", help='The problem; "-" reads standard input.')
+
+
+@app.command("compile")
+def compile_command(
+    problem: Annotated[str, _PROBLEM],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory for the result.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a result, or write beside other files.")
+    ] = False,
+    json_progress: Annotated[
+        bool, typer.Option("--json-progress", help="Progress as JSON lines on stdout.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
+) -> None:
+    """Compile time evolution into a short circuit.
+
+    Ctrl-C ends the optimization; the best circuit so far is certified and written (exit code
+    130). A second Ctrl-C stops at once and writes nothing. A missed goal is no failure: the
+    result says so.
+
+    --json-progress writes objects with "stage" (target, compile, optimize, certify),
+    "evaluations", "infidelity" and "fraction" of the stage; the last one has the stage "done",
+    the directory and all of result.json.
+    """
+    if quiet and json_progress:
+        raise InputError("--quiet and --json-progress exclude each other.")
+    output.check_directory(out, force=force)
+    settings = _read_problem(problem)
+    display = console.for_people()
+    if quiet or json_progress:
+        display = console.silence() if quiet else console.json_lines()
+    with _all_or_nothing(), refusals(_shown(problem)), display as report:
+        from aqc.compile import compile_problem
+
+        result = compile_problem(settings, progress=report)
+        output.write_result(out, result, settings)
+    _conclude(result.to_dict(), out, json_progress=json_progress, quiet=quiet)
+    if result.status == "interrupted":
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command()
+def certify(
+    circuit: Annotated[
+        Path, typer.Argument(metavar="CIRCUIT", help="OpenQASM 2 or 3, or QPY; acts on |0...0>.")
+    ],
+    problem: Annotated[str, _PROBLEM],
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="Q,Q,...",
+            help="Where each site ends on a device, as in result.json; else qubit i is site i.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The certificate as JSON on stdout.")
+    ] = False,
+) -> None:
+    """Certify any circuit against a problem."""
+    settings = _read_problem(problem)
+    with console.for_people() as report:
+        with refusals(str(circuit)):
+            from aqc.interop.files import load_circuit
+
+            given = load_circuit(circuit)
+            if layout is not None:
+                from aqc.interop.routing import chain_circuit
+
+                given = chain_circuit(given, _qubits(layout, settings.num_qubits))
+        with refusals(_shown(problem)):
+            from aqc.compile import make_target
+
+            target = make_target(settings, report)
+        with refusals(str(circuit)):
+            from aqc.certify import certify as measure
+
+            certificate = measure(given, target)
+    if as_json:
+        typer.echo(json.dumps(certificate.to_dict(), indent=2))
+    else:
+        typer.echo(console.certificate_table(certificate.to_dict()))
+
+
+@app.command()
+def show(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="What aqc compile wrote.")],
+) -> None:
+    """Print the summary of a result again."""
+    typer.echo(console.summary(output.read_result(directory)))
+
+
+@app.command()
+def models() -> None:
+    """Print the named models and their formulas."""
+    from aqc.models import MODELS
+
+    typer.echo("Open chains of n sites; X, Y, Z are Pauli matrices.")
+    for model in MODELS.values():
+        typer.echo(f"\n{model.name}\n  H = {model.formula}")
+        rows = {
+            f"    {parameter.name}": f"{parameter.meaning}: {_TAKES[parameter.varies]}, "
+            f"default {parameter.default:g}"
+            for parameter in model.parameters
+        }
+        typer.echo(console.table(rows))
+
+
+@app.command("version")
+def version_command(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Print the versions of aqc and its libraries."""
+    found = versions()
+    typer.echo(json.dumps(found, indent=2) if as_json else console.table(found))
+
+
+def main() -> None:
+    """Run the script `aqc`."""
+    app(prog_name="aqc")
+
+
+def _read_problem(name: str) -> "Problem":
+    """Read a problem and set up the process for it; to be called before NumPy is loaded."""
+    with refusals(_shown(name)):
+        try:
+            text = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        except OSError as error:
+            raise InputError(f"The file cannot be read: {error.strerror}.") from error
+        runtime.limit_threads(runtime.requested_threads(text))
+        runtime.use_compilation_cache()
+        from aqc.problem import Problem
+
+        return Problem.from_json(text)
+
+
+def _qubits(text: str, count: int) -> tuple[int, ...]:
+    qubits = text.split(",")
+    if len(qubits) != count or not all(qubit.strip().isdecimal() for qubit in qubits):
+        raise InputError(f"--layout must hold {count} qubits, like 3,4,5, but is {text}.")
+    return tuple(map(int, qubits))
+
+
+def _shown(name: str) -> str:
+    return "<stdin>" if name == "-" else name
+
+
+@contextlib.contextmanager
+def _all_or_nothing() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("aqc: interrupted; nothing was written.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _conclude(result: dict[str, Any], out: Path, *, json_progress: bool, quiet: bool) -> None:
+    """Say how the compile ended, in the form that was asked for."""
+    if json_progress:
+        typer.echo(json.dumps({"stage": "done", "directory": str(out), **result}))
+    elif not quiet:
+        typer.echo(f"{console.summary(result)}\nWritten to {out}: {', '.join(output.FILES)}")
+
+
+if __name__ == "__main__":
+    main()

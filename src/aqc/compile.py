@@ -1,0 +1,324 @@
+"""From a Hamiltonian to a circuit: the story of one compile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aqc.checkpoint import Checkpoints
+from aqc.cost import choose_engine, memory
+from aqc.errors import InputError
+from aqc.hamiltonian import Hamiltonian
+from aqc.problem import Problem
+from aqc.progress import Progress, Report, Stopwatch
+from aqc.target import Target
+from aqc.versions import versions
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+    from qiskit.circuit.library import PauliEvolutionGate
+    from qiskit.quantum_info import SparsePauliOp
+
+    from aqc.baseline import Baseline
+    from aqc.certify import Certificate
+    from aqc.optimize import Optimum, State
+
+# JAX, Qiskit and quimb take seconds to import, so they are imported inside the functions, where
+# that time is counted as a stage of its own; reading a problem and refusing it needs none.
+
+# What JAX, XLA's code and Qiskit occupy whatever the problem.
+_BASE_MEMORY = 600e6
+
+
+@dataclass(frozen=True, eq=False)
+class CompileResult:
+    """A compiled circuit and everything known about it.
+
+    Attributes:
+        problem: What was asked.
+        circuit: The circuit on |0...0>, preparation of the initial state included.
+        layout: Physical qubit of each site at the end, or None without a coupling map.
+        two_qubit_gates: Number of two-qubit gates of the circuit.
+        two_qubit_depth: Depth in two-qubit gates alone.
+        certificate: How close the circuit is, measured again from the circuit.
+        trotter: Plain Trotter at the same or the next larger CX depth.
+        target: The state to reach.
+        optimum: How the optimizer got there.
+        bricks: For each layer pairs (left qubit, entangling strength 0..1), for drawing.
+        seconds: Wall time by stage.
+    """
+
+    problem: Problem
+    circuit: "QuantumCircuit"
+    layout: tuple[int, ...] | None
+    two_qubit_gates: int
+    two_qubit_depth: int
+    certificate: "Certificate"
+    trotter: "Baseline"
+    target: Target
+    optimum: "Optimum"
+    status: str
+    bricks: Sequence[Sequence[tuple[int, float]]]
+    seconds: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of result.json."""
+        trotter = self.trotter
+        return {
+            "num_qubits": self.problem.num_qubits,
+            "layers": self.problem.ansatz.layers,
+            "basis": self.problem.circuit.basis,
+            "two_qubit_gates": self.two_qubit_gates,
+            "two_qubit_depth": self.two_qubit_depth,
+            "infidelity": self.certificate.infidelity,
+            "certificate": self.certificate.to_dict(),
+            "trotter": {
+                "order": trotter.order,
+                "steps": trotter.steps,
+                "fields_fused": trotter.fields_fused,
+                "fidelity": trotter.fidelity,
+                "infidelity": trotter.infidelity,
+                "two_qubit_depth": trotter.two_qubit_depth,
+                "two_qubit_gates": trotter.two_qubit_gates,
+            },
+            "optimizer": {
+                "name": self.problem.optimizer.name,
+                "status": self.status,
+                "evaluations": self.optimum.evaluations,
+                "history": [list(entry) for entry in self.optimum.history],
+            },
+            "target": {
+                "evolver": self.target.evolver,
+                "steps": self.target.steps,
+                "max_bond": self.target.mps.max_bond,
+                "discarded_weight": self.target.discarded_weight,
+            },
+            "layout": None if self.layout is None else list(self.layout),
+            "seconds": self.seconds,
+            "versions": versions(),
+            "seed": self.problem.seed,
+            "problem": self.problem.to_dict(),
+        }
+
+
+def compile_evolution(
+    hamiltonian: "Hamiltonian | SparsePauliOp | PauliEvolutionGate | dict[str, Any]",
+    time: float | None = None,
+    *,
+    progress: Report | None = None,
+    checkpoint: Path | None = None,
+    **settings: Any,
+) -> CompileResult:
+    """Return a shallow circuit that prepares exp(-iHt)|psi_0>.
+
+    Args:
+        hamiltonian: An open chain, in any of the forms that name one: a Hamiltonian, Qiskit's
+            SparsePauliOp or PauliEvolutionGate, or what problem.json holds.
+        time: t, in units of 1/energy; left out for a PauliEvolutionGate, which has its own.
+        progress: Called with a `Progress` as the compile goes on.
+        checkpoint: Directory to keep the work in, and to go on from.
+        **settings: The other fields of problem.json, such as initial_state="neel",
+            ansatz={"layers": 9} or goal={"infidelity": 1e-3}.
+
+    Returns:
+        The circuit with its certificate.
+
+    Raises:
+        InputError: If the problem is refused.
+        TruncationError: If the target cannot keep its tolerance.
+
+    Example:
+        >>> model = {"model": "xxz_chain", "num_qubits": 6, "delta": 0.5}
+        >>> result = compile_evolution(model, 0.5, initial_state="neel", ansatz={"layers": 3})
+        >>> result.certificate.infidelity <= 0.01 and result.two_qubit_depth <= 7
+        True
+    """
+    if not isinstance(hamiltonian, Hamiltonian | dict):
+        from aqc.interop.qiskit import hamiltonian_from_qiskit
+
+        hamiltonian, own_time = hamiltonian_from_qiskit(hamiltonian)
+        if own_time is not None:
+            if time is not None:
+                raise InputError(
+                    f"`time` must be left out for a PauliEvolutionGate, which has its own "
+                    f"({own_time}), but is {time}."
+                )
+            time = own_time
+    if time is None:
+        raise InputError("`time` must be given for a Hamiltonian, but is missing.", "/time")
+    problem = Problem.build(hamiltonian, time, **settings)
+    return compile_problem(problem, progress=progress, checkpoint=checkpoint)
+
+
+def compile_problem(
+    problem: Problem, *, progress: Report | None = None, checkpoint: Path | None = None
+) -> CompileResult:
+    """Compile a problem; `compile_evolution` says what comes out.
+
+    Args:
+        problem: What problem.json holds.
+        progress: Called with a `Progress` as the compile goes on.
+        checkpoint: Directory to keep the work in, and to go on from.
+    """
+    watch = Stopwatch()
+    report = progress or (lambda event: None)
+    report(Progress("import"))
+    check_memory(problem)
+    kept = Checkpoints(checkpoint, problem.to_json()) if checkpoint else None
+    with watch.stage("import"):
+        from aqc.ansatz import Ansatz
+        from aqc.baseline import best_trotter
+        from aqc.certify import certify
+        from aqc.fit import fit
+        from aqc.interop.routing import chain_circuit
+        from aqc.interop.synthesis import synthesize, two_qubit_counts
+        from aqc.optimize import State
+
+    hamiltonian, state = problem.to_hamiltonian(), problem.product_state()
+    with watch.stage("target"):
+        target = make_target(problem, report, kept)
+    check_memory(problem, target.mps.max_bond)
+
+    def on_step(current: "State") -> None:
+        count, infidelity = current.history[-1]
+        report(Progress("optimize", count / max_evaluations, count, infidelity))
+        if kept:
+            kept.save_in_time("state", current.arrays)
+
+    max_evaluations = problem.optimizer.max_steps
+    resume = kept.load("state") if kept else None
+    report(Progress("compile"))
+    with watch.stage("optimize"):
+        fitted = fit(
+            Ansatz.from_trotter(
+                hamiltonian,
+                problem.time,
+                state,
+                layers=problem.ansatz.layers,
+                order=problem.ansatz.order,
+                block=problem.ansatz.block,
+            ),
+            target.mps,
+            objective=problem.objective,
+            overlap_method=problem.overlap,
+            optimizer=problem.optimizer.name,
+            max_evaluations=max_evaluations,
+            goal=problem.goal.infidelity,
+            on_step=on_step,
+            resume=None if resume is None else State.restored(resume),
+        )
+    watch.move("compile", fitted.compile_seconds)
+    watch.move("optimize", -fitted.compile_seconds)
+
+    optimum = fitted.optimum
+    report(Progress("certify", 0.0, optimum.evaluations, optimum.infidelity))
+    with watch.stage("certify"):
+        compiled = fitted.ansatz.circuit()
+        emitted = synthesize(
+            compiled, problem.circuit.basis, problem.circuit.coupling_map, problem.seed
+        )
+        gates, depth = two_qubit_counts(emitted.circuit)
+        chain = emitted.circuit
+        if emitted.layout is not None:
+            chain = chain_circuit(emitted.circuit, emitted.layout)
+        certificate = certify(chain, target)
+        cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
+        trotter = best_trotter(hamiltonian, problem.time, state, target.mps, cx_depth)
+    report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))
+    return CompileResult(
+        problem=problem,
+        circuit=emitted.circuit,
+        layout=emitted.layout,
+        two_qubit_gates=gates,
+        two_qubit_depth=depth,
+        certificate=certificate,
+        trotter=trotter,
+        target=target,
+        optimum=optimum,
+        status=_status(optimum.status, certificate.infidelity <= problem.goal.infidelity),
+        bricks=_bricks(fitted.ansatz),
+        seconds=watch.total(),
+    )
+
+
+def make_target(
+    problem: Problem, report: Report | None = None, kept: Checkpoints | None = None
+) -> Target:
+    """Return the evolved state that a problem asks for, or the one kept from before.
+
+    Raises:
+        TruncationError: If it cannot keep its tolerance.
+    """
+    from aqc.evolved import evolve_within
+
+    arrays = kept.load("target") if kept else None
+    if arrays is not None:
+        return Target.restored(arrays)
+    target = evolve_within(
+        problem.to_hamiltonian(),
+        problem.product_state(),
+        problem.time,
+        tolerance=problem.target.tolerance,
+        max_bond=problem.target.max_bond,
+        evolver=problem.target.evolver,
+        progress=(lambda fraction: report(Progress("target", fraction))) if report else None,
+    )
+    if kept:
+        kept.save("target", target.arrays())
+    return target
+
+
+def check_memory(problem: Problem, chi: int | None = None) -> int:
+    """Return the bytes that a problem will need, and refuse what exceeds its limit.
+
+    Args:
+        problem: What problem.json holds.
+        chi: The target's bond dimension; forecast from a small part of the chain if not known.
+
+    Raises:
+        InputError: If more memory is needed than `limits.memory_gb`.
+    """
+    n, layers, settings = problem.num_qubits, problem.ansatz.layers, problem.target
+    limit = problem.limits.memory_gb * 1e9
+
+    def needed(bond: int) -> float:
+        method = choose_engine(n, layers, bond, problem.overlap)
+        return _BASE_MEMORY + memory(n, layers, bond, method)
+
+    if chi is None:
+        chi = 1
+        if needed(1) <= limit < needed(settings.max_bond):
+            from aqc.evolved import forecast_bond
+
+            chi = forecast_bond(
+                problem.to_hamiltonian(),
+                problem.product_state(),
+                problem.time,
+                settings.tolerance,
+                settings.max_bond,
+            )
+    predicted = needed(chi)
+    if predicted > limit:
+        raise InputError(
+            f"`limits.memory_gb` must cover the predicted {predicted / 1e9:.1f} GB for {layers} "
+            f"layers and bond dimension {chi}, but is {problem.limits.memory_gb:g}; use fewer "
+            f"layers, a coarser `target.tolerance`, or allow more memory.",
+            "/limits/memory_gb",
+        )
+    return int(predicted)
+
+
+def _status(status: str, reached: bool) -> str:
+    """The certificate has the last word on whether the goal is reached."""
+    if reached and status != "interrupted":
+        return "goal_reached"
+    return "stalled" if status == "goal_reached" else status
+
+
+def _bricks(ansatz: Any) -> list[list[tuple[int, float]]]:
+    from aqc.gates import entangling_strength
+
+    strengths = iter(entangling_strength(np.asarray(ansatz.blocks)))
+    return [[(left, float(next(strengths))) for left in layer] for layer in ansatz.bonds]

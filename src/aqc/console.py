@@ -1,0 +1,215 @@
+"""What a compile shows in the terminal: its progress, and a summary of its result."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from aqc.progress import Progress, Report
+
+_STAGES = {
+    "import": "loading libraries",
+    "target": "computing the target state",
+    "compile": "compiling the contraction",
+    "optimize": "optimizing",
+    "certify": "certifying",
+}
+
+_STATUSES = {
+    "goal_reached": "goal reached",
+    "stalled": "goal missed: no further progress",
+    "max_steps_reached": "goal missed: all evaluations are used",
+    "interrupted": "interrupted: the best circuit so far",
+}
+
+
+@contextlib.contextmanager
+def bar() -> Iterator["Report"]:
+    """Show a progress bar for each stage on stderr, with evaluations and infidelity so far.
+
+    Yields:
+        The callback for `compile_problem`.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Display
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+    )
+    with Display(*columns, console=Console(stderr=True), transient=True) as display:
+        lines: dict[str, TaskID] = {}
+
+        def report(progress: "Progress") -> None:
+            if progress.stage not in lines:
+                for line in lines.values():
+                    display.update(line, total=1.0, completed=1.0)
+                description = _STAGES.get(progress.stage, progress.stage)
+                lines[progress.stage] = display.add_task(description, total=None, state="")
+            display.update(
+                lines[progress.stage],
+                total=None if progress.fraction is None else 1.0,
+                completed=progress.fraction,
+                state=_state(progress),
+            )
+
+        yield report
+
+
+def _state(progress: "Progress") -> str:
+    parts = [f"{progress.evaluations} evaluations"] if progress.evaluations else []
+    if progress.infidelity is not None:
+        parts.append(f"infidelity {_short(progress.infidelity)}")
+    return ", ".join(parts)
+
+
+@contextlib.contextmanager
+def stage_lines() -> Iterator["Report"]:
+    """Write a line to stderr when a stage begins: for logs and pipes.
+
+    Yields:
+        The callback for `compile_problem`.
+    """
+    seen: set[str] = set()
+
+    def report(progress: "Progress") -> None:
+        if progress.stage not in seen:
+            seen.add(progress.stage)
+            typer.echo(f"aqc: {_STAGES.get(progress.stage, progress.stage)}", err=True)
+
+    yield report
+
+
+@contextlib.contextmanager
+def json_lines() -> Iterator["Report"]:
+    """Write what changes to stdout, a JSON object on each line.
+
+    The fields are "stage", "evaluations" and "infidelity" so far (null before there is one), and
+    "fraction" of the stage, in hundredths (null when unknown).
+
+    Yields:
+        The callback for `compile_problem`.
+    """
+    last = ""
+
+    def report(progress: "Progress") -> None:
+        nonlocal last
+        fraction = None if progress.fraction is None else round(progress.fraction, 2)
+        fields = {
+            "stage": progress.stage,
+            "evaluations": progress.evaluations,
+            "infidelity": progress.infidelity,
+            "fraction": fraction,
+        }
+        line = json.dumps(fields)
+        if line != last:
+            typer.echo(line)
+        last = line
+
+    yield report
+
+
+@contextlib.contextmanager
+def silence() -> Iterator["Report"]:
+    """Show nothing.
+
+    Yields:
+        The callback for `compile_problem`.
+    """
+    yield lambda progress: None
+
+
+def for_people() -> contextlib.AbstractContextManager["Report"]:
+    """Return a bar on a terminal, else lines."""
+    return bar() if sys.stderr.isatty() else stage_lines()
+
+
+def summary(result: dict[str, Any]) -> str:
+    """Return what matters of a result.json, in a few lines.
+
+    Args:
+        result: Content of result.json.
+
+    Returns:
+        Text without a final line break.
+    """
+    trotter, optimizer = result["trotter"], result["optimizer"]
+    seconds = dict(result["seconds"])
+    total = seconds.pop("total")
+    goal = result["problem"]["goal"]["infidelity"]
+    status = _STATUSES.get(optimizer["status"], optimizer["status"])
+    parts = ", ".join(f"{stage} {value:.1f}" for stage, value in seconds.items())
+    rows = {
+        "result": f"{result['num_qubits']} qubits, {result['layers']} brick layers; {status}",
+        "infidelity": f"{_short(result['infidelity'])} (goal {goal:.3g}) after "
+        f"{optimizer['evaluations']} evaluations",
+        "bound": bound(result["certificate"]),
+        "two-qubit gates": f"{result['two_qubit_gates']}, depth {result['two_qubit_depth']}",
+        "best Trotter": f"infidelity {_short(trotter['infidelity'])}{_ratio(result)}: order "
+        f"{trotter['order']}, {trotter['two_qubit_gates']} two-qubit gates, depth "
+        f"{trotter['two_qubit_depth']}",
+        "seconds": f"{total:.1f} ({parts})",
+    }
+    return table(rows)
+
+
+def bound(certificate: dict[str, Any]) -> str:
+    """Return the bound of a certificate and what kind of bound it is.
+
+    Example:
+        >>> bound({"infidelity_bound": 0.0123, "bound_kind": "rigorous"})
+        'at most 0.0123 from the exact evolution (rigorous)'
+    """
+    value, kind = certificate["infidelity_bound"], certificate["bound_kind"]
+    return f"at most {value:.3g} from the exact evolution ({kind})"
+
+
+def certificate_table(certificate: dict[str, Any]) -> str:
+    """Return a certificate in two columns.
+
+    Args:
+        certificate: `Certificate.to_dict()`.
+
+    Returns:
+        Text without a final line break.
+    """
+    rows = {
+        "infidelity": _short(certificate["infidelity"]),
+        "bound": bound(certificate),
+        "of the target": f"truncation {certificate['target_truncation']:.3g}, "
+        f"Trotter error {certificate['target_trotter_estimate']:.3g}",
+        "simulated by": f"{certificate['method']}, truncation "
+        f"{certificate['circuit_truncation']:.3g}",
+    }
+    return table(rows)
+
+
+def table(rows: dict[str, str]) -> str:
+    """Return names and values in two columns.
+
+    Example:
+        >>> print(table({"infidelity": "0.01", "depth": "25"}))
+        infidelity  0.01
+        depth       25
+    """
+    width = max(map(len, rows))
+    return "\n".join(f"{name:{width}}  {value}" for name, value in rows.items())
+
+
+def _short(infidelity: float) -> str:
+    # Rounding may leave -0.0 where nothing is lost.
+    return f"{infidelity + 0.0:.3g}"
+
+
+def _ratio(result: dict[str, Any]) -> str:
+    """How many times worse Trotter is, where a ratio says something."""
+    worse = result["trotter"]["infidelity"] / max(result["infidelity"], 1e-16)
+    return f" ({worse:.3g} times ours)" if worse > 0 else ""

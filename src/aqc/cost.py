@@ -1,0 +1,86 @@
+"""What an evaluation costs, known before anything is computed; no JAX needed."""
+
+from aqc.errors import InputError
+
+MAX_DENSE_QUBITS = 14
+
+# Bonds are padded to a multiple of this, so that targets of similar size share a compilation.
+_BOND_BUCKET = 8
+
+
+def padded_bond(chi: int) -> int:
+    """Return the bond dimension that the exact scan works with.
+
+    Example:
+        >>> padded_bond(47)
+        48
+    """
+    return -(-chi // _BOND_BUCKET) * _BOND_BUCKET
+
+
+def crossing_layers(layers: int) -> int:
+    """Return the number m of layers that cross cell borders; one layer is padded with identities.
+
+    Example:
+        >>> crossing_layers(9)
+        4
+    """
+    return max(1, layers // 2)
+
+
+def choose_engine(num_qubits: int, layers: int, chi: int, method: str = "auto") -> str:
+    """Return "exact" or "dense", for "auto" the one with less work.
+
+    Args:
+        num_qubits: Number of qubits.
+        layers: Brick layers.
+        chi: The target's bond dimension.
+        method: "auto", "exact" or "dense".
+
+    Raises:
+        InputError: If "dense" is asked for more qubits than a state vector serves.
+
+    Example:
+        >>> choose_engine(50, 9, 48), choose_engine(10, 55, 32)
+        ('exact', 'dense')
+    """
+    if method == "dense" and num_qubits > MAX_DENSE_QUBITS:
+        raise InputError(
+            f'`overlap` = "dense" must have at most {MAX_DENSE_QUBITS} qubits, but has '
+            f'{num_qubits}; use "exact".',
+            "/overlap",
+        )
+    if method != "auto":
+        return method
+    if num_qubits > MAX_DENSE_QUBITS:
+        return "exact"
+    return min(("exact", "dense"), key=lambda engine: work(num_qubits, layers, chi, engine))
+
+
+def work(num_qubits: int, layers: int, chi: int, engine: str) -> float:
+    """Return the complex multiplications of one value and gradient.
+
+    Example:
+        >>> work(100, 9, 48, "exact") == 2 * work(50, 9, 48, "exact")
+        True
+    """
+    if engine == "dense":
+        return 3.0 * 4 * 2**num_qubits * layers * num_qubits / 2
+    cells, depth = (num_qubits + 1) // 2, crossing_layers(layers)
+    chi = padded_bond(chi)
+    return 3.0 * cells * 4.0**depth * (16 * depth * chi + 2 * chi**2)
+
+
+def memory(num_qubits: int, layers: int, chi: int, engine: str, itemsize: int = 16) -> float:
+    """Return the bytes of one value and gradient: what the way back needs is kept on the way.
+
+    Example:
+        >>> memory(50, 9, 48, "exact") < memory(50, 11, 48, "exact")
+        True
+    """
+    if engine == "dense":
+        return itemsize * 2.0**num_qubits * ((layers + 1) // 2) * (num_qubits + 1)
+    cells, depth = (num_qubits + 1) // 2, crossing_layers(layers)
+    chi = padded_bond(chi)
+    boundary = 4.0**depth * chi
+    return itemsize * (cells * ((2 * depth + 2) * boundary + 12 * chi**2) + 8 * boundary)

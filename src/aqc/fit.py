@@ -1,0 +1,150 @@
+"""Fit an ansatz to a target: which engine, which precision, compiled once, then minimized.
+
+Single precision is twice as fast and good to about 1e-6 in the infidelity, so long fits with a
+coarser goal begin in it; double precision takes over where rounding stops the first.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aqc import overlap
+from aqc.ansatz import Ansatz
+from aqc.blocks import BLOCKS
+from aqc.cost import choose_engine, work
+from aqc.mps import MPS
+from aqc.objective import evaluate
+from aqc.optimize import METHODS, Method, Optimum, State, minimize
+
+# Rounding error of -(log F)/n, for which each cell of the scan gives its share.
+_NOISE = {"complex64": 3e-8, "complex128": 1e-15}
+# Below this goal single precision cannot tell whether it is reached.
+_SINGLE_GOAL = 1e-3
+# Double precision multiplications that are worth a second compilation.
+_SINGLE_WORK = 1.5e10
+# The certificate computes the infidelity again by other sums: leave it room below the goal.
+_MARGIN = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted ansatz.
+
+    Attributes:
+        ansatz: With the best blocks, unitary in double precision.
+        optimum: How the optimizer got there.
+        method: The contraction engine, "exact" or "dense".
+        compile_seconds: Time spent in XLA.
+    """
+
+    ansatz: Ansatz
+    optimum: Optimum
+    method: str
+    compile_seconds: float
+
+
+def precisions(
+    num_qubits: int, layers: int, chi: int, method: str, evaluations: int, goal: float
+) -> list[str]:
+    """Return the dtypes to optimize in, one after another."""
+    long_enough = work(num_qubits, layers, chi, method) * evaluations > _SINGLE_WORK
+    if long_enough and goal >= _SINGLE_GOAL:
+        return ["complex64", "complex128"]
+    return ["complex128"]
+
+
+def fit(
+    ansatz: Ansatz,
+    target: MPS,
+    *,
+    objective: str = "log_density",
+    overlap_method: str = "auto",
+    optimizer: str | Method = "riemannian_lbfgs",
+    max_evaluations: int = 200,
+    goal: float = 0.0,
+    on_step: Callable[[State], None] | None = None,
+    resume: State | None = None,
+) -> Fit:
+    """Optimize all blocks of an ansatz at once against a target.
+
+    Args:
+        ansatz: The start.
+        target: A normalized state on as many qubits.
+        objective: A key of `aqc.objective.OBJECTIVES`.
+        overlap_method: "auto", "exact" or "dense".
+        optimizer: A key of `aqc.optimize.METHODS`, or a method of one's own.
+        max_evaluations: Most evaluations of value and gradient.
+        goal: Stop at this infidelity.
+        on_step: Called after every accepted step with the state to go on from.
+        resume: State to go on from, as given to `on_step`.
+
+    Returns:
+        The fitted ansatz and how it was found.
+
+    Raises:
+        DivergenceError: If the starting state is orthogonal to the target.
+
+    Example:
+        >>> from aqc.evolved import evolve_within
+        >>> from aqc.hamiltonian import Hamiltonian
+        >>> chain = Hamiltonian.from_terms(
+        ...     4, [(pair, (j, j + 1), 1.0) for j in range(3) for pair in ("XX", "ZZ")]
+        ... )
+        >>> zeros = np.tile([1.0, 0.0], (4, 1))
+        >>> target = evolve_within(chain, zeros, 0.5, tolerance=1e-8, max_bond=4)
+        >>> start = Ansatz.from_trotter(chain, 0.5, zeros, layers=3, order=2)
+        >>> fit(start, target.mps).optimum.infidelity < 1e-9
+        True
+    """
+    n, chi = ansatz.num_qubits, target.max_bond
+    engine = choose_engine(n, ansatz.layers, chi, overlap_method)
+    method = METHODS[optimizer]() if isinstance(optimizer, str) else optimizer
+    plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, goal)
+    if resume is not None:
+        plan = plan[plan.index(str(resume.point.dtype)) :]
+    state = resume
+    seconds = 0.0
+    with jax.enable_x64(True):
+        for dtype in plan:
+            began = time.perf_counter()
+            step = _compiled(ansatz, target, engine, objective, np.dtype(dtype))
+            seconds += time.perf_counter() - began
+            optimum = minimize(
+                step,
+                np.asarray(ansatz.blocks, dtype),
+                BLOCKS[ansatz.block].num_parameters,
+                method,
+                max_evaluations=max_evaluations,
+                goal=goal * (1 - _MARGIN),
+                noise=_NOISE[dtype],
+                state=state,
+                on_step=on_step,
+            )
+            if optimum.status != "stalled":
+                break
+            state = optimum.state
+        matrices = np.asarray(BLOCKS[ansatz.block].matrices(jnp.asarray(optimum.state.point)))
+    return Fit(ansatz.with_blocks(_unitary(matrices)), optimum, engine, seconds)
+
+
+def _compiled(
+    ansatz: Ansatz, target: MPS, engine: str, objective: str, dtype: np.dtype
+) -> Callable[[Any, np.ndarray], Any]:
+    """Return the objective's evaluation, already compiled for these shapes."""
+    data = overlap.prepare(ansatz, target, engine, dtype)
+    point = np.asarray(ansatz.blocks, dtype)
+    still = np.zeros((len(point), BLOCKS[ansatz.block].num_parameters))
+    options = {"objective": objective, "block": ansatz.block, "num_qubits": ansatz.num_qubits}
+    run = evaluate.lower(point, still, data, **options).compile()
+    return lambda where, step: run(where, step, data)
+
+
+def _unitary(matrices: np.ndarray) -> np.ndarray:
+    """Return the nearest unitaries, to double precision also after single."""
+    left, _, right = np.linalg.svd(matrices.astype(np.complex128))
+    return left @ right

@@ -1,0 +1,283 @@
+"""A spin Hamiltonian on an open chain: a sum of Pauli terms on sites and neighboring pairs.
+
+H = constant + sum_j sum_a h[j, a] P_a(j) + sum_j sum_ab J[j, a, b] P_a(j) P_b(j + 1),
+with Pauli matrices P = X, Y, Z (not spin-1/2 operators). No library but NumPy is needed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from aqc.checks import integer, pointer_to, real_number, shown
+from aqc.errors import InputError
+from aqc.gates import PAULI
+
+MAX_QUBITS = 100_000
+MAX_DENSE_QUBITS = 14
+
+_AXES = "XYZ"
+_MATRICES = np.stack([PAULI[letter] for letter in _AXES])
+_SUPPORTED = "aqc supports open chains with terms on one qubit j or on neighbors j and j + 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A real multiple of a Pauli matrix on a site, or of a pair of them on neighboring sites.
+
+    Attributes:
+        pauli: One or two of the letters X, Y, Z; letter k acts on qubits[k].
+        qubits: Ascending.
+        coefficient: Energy.
+    """
+
+    pauli: str
+    qubits: tuple[int, ...]
+    coefficient: float
+
+
+@dataclass(frozen=True)
+class Hamiltonian:
+    """A sum of Pauli terms on an open chain; make one with `Hamiltonian.from_terms`.
+
+    Attributes:
+        num_qubits: Number of sites.
+        terms: Distinct terms with nonzero coefficients, in the order of their qubits.
+        constant: Coefficient of the identity; it only gives the state a global phase.
+    """
+
+    num_qubits: int
+    terms: tuple[Term, ...]
+    constant: float = 0.0
+
+    @classmethod
+    def from_terms(cls, num_qubits: int, terms: Iterable[Sequence[Any]]) -> Self:
+        """Read terms as `SparsePauliOp.from_sparse_list` does: letter k acts on qubits[k].
+
+        Equal terms are added up, letters I are dropped, the rest is put in order.
+
+        Args:
+            num_qubits: Number of sites, 2 to 100000.
+            terms: Triples (letters, qubits, coefficient), such as ("XX", [0, 1], 1.0).
+
+        Returns:
+            The Hamiltonian in its canonical form.
+
+        Raises:
+            InputError: A term is malformed, not Hermitian, or not on one site or one bond of an
+                open chain; `pointer` names it.
+
+        Example:
+            >>> Hamiltonian.from_terms(4, [("XY", [3, 2], 1), ("ZI", [0, 1], 0.5)]).to_terms()
+            [['Z', [0], 0.5], ['YX', [2, 3], 1.0]]
+        """
+        num_qubits = check_num_qubits(num_qubits)
+        if isinstance(terms, str | bytes | Mapping) or not isinstance(terms, Iterable):
+            raise InputError(
+                f"`hamiltonian.terms` must be a list, but is {shown(terms)}.", "/hamiltonian/terms"
+            )
+        sums: dict[tuple[tuple[int, ...], str], float] = {}
+        for index, term in enumerate(terms):
+            try:
+                key, coefficient = _read_term(term, num_qubits)
+                sums[key] = real_number(sums.get(key, 0.0) + coefficient, "the sum of equal terms")
+            except InputError as refusal:
+                pointer = pointer_to("hamiltonian", "terms", index)
+                raise InputError(f"Term {index}: {refusal}", pointer) from None
+        constant = sums.pop(((), ""), 0.0)
+        return cls(
+            num_qubits,
+            tuple(Term(pauli, qubits, c) for (qubits, pauli), c in sorted(sums.items()) if c),
+            constant,
+        )
+
+    def to_terms(self) -> list[list[Any]]:
+        """Return the terms as JSON holds them; a constant comes first, as ["", [], constant].
+
+        Returns:
+            Lists [letters, qubits, coefficient] that `from_terms` and
+            `SparsePauliOp.from_sparse_list` read.
+
+        Example:
+            >>> Hamiltonian.from_terms(2, [("XX", (0, 1), 1)]).to_terms()
+            [['XX', [0, 1], 1.0]]
+        """
+        identity: list[list[Any]] = [["", [], self.constant]] if self.constant else []
+        return identity + [[t.pauli, list(t.qubits), t.coefficient] for t in self.terms]
+
+    def site_fields(self) -> np.ndarray:
+        """Return h[j, a], the coefficient of P_a on site j, with P = X, Y, Z.
+
+        Returns:
+            shape (n, 3), energy.
+
+        Example:
+            >>> Hamiltonian.from_terms(2, [("Z", [1], 0.5)]).site_fields().tolist()
+            [[0.0, 0.0, 0.0], [0.0, 0.0, 0.5]]
+        """
+        fields = np.zeros((self.num_qubits, 3))
+        for term in self.terms:
+            if len(term.qubits) == 1:
+                fields[term.qubits[0], _AXES.index(term.pauli)] += term.coefficient
+        return fields
+
+    def bond_couplings(self) -> np.ndarray:
+        """Return J[j, a, b], the coefficient of P_a on site j times P_b on site j + 1.
+
+        Returns:
+            shape (n - 1, 3, 3), energy.
+
+        Example:
+            >>> Hamiltonian.from_terms(2, [("XZ", [0, 1], 2.0)]).bond_couplings()[0].tolist()
+            [[0.0, 0.0, 2.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+        """
+        couplings = np.zeros((self.num_qubits - 1, 3, 3))
+        for term in self.terms:
+            if len(term.qubits) == 2:
+                left, right = (_AXES.index(letter) for letter in term.pauli)
+                couplings[term.qubits[0], left, right] += term.coefficient
+        return couplings
+
+    def field_matrices(self) -> np.ndarray:
+        """Return the one-site part of H on every site, sum_a h[j, a] P_a.
+
+        Returns:
+            Hermitian matrices, shape (n, 2, 2), energy.
+
+        Example:
+            >>> Hamiltonian.from_terms(2, [("Z", [0], 3.0)]).field_matrices()[0].real.tolist()
+            [[3.0, 0.0], [0.0, -3.0]]
+        """
+        return np.tensordot(self.site_fields(), _MATRICES, 1)
+
+    def coupling_matrices(self) -> np.ndarray:
+        """Return the two-site part of H on every bond, sum_ab J[j, a, b] P_a x P_b.
+
+        Returns:
+            Hermitian matrices, shape (n - 1, 4, 4), energy; row index 2 * s_j + s_(j + 1).
+
+        Example:
+            >>> chain = Hamiltonian.from_terms(2, [("ZZ", [0, 1], 1.0)])
+            >>> chain.coupling_matrices()[0].diagonal().real.tolist()
+            [1.0, -1.0, -1.0, 1.0]
+        """
+        pairs = np.einsum("aij,bkl->abikjl", _MATRICES, _MATRICES).reshape(3, 3, 4, 4)
+        return np.tensordot(self.bond_couplings(), pairs, 2)
+
+    def bond_matrices(self) -> np.ndarray:
+        """Return H cut into its bonds: their sum is H without the constant.
+
+        The one-site terms of a site go half to each of its two bonds, whole at the ends.
+
+        Returns:
+            Hermitian matrices, shape (n - 1, 4, 4), energy; row index 2 * s_j + s_(j + 1).
+
+        Example:
+            >>> chain = Hamiltonian.from_terms(3, [("Z", [1], 1.0)])
+            >>> chain.bond_matrices()[0].diagonal().real.tolist()
+            [0.5, -0.5, 0.5, -0.5]
+        """
+        share = np.full(self.num_qubits, 0.5)
+        share[[0, -1]] = 1.0
+        fields = self.field_matrices() * share[:, None, None]
+        left = np.einsum("nij,kl->nikjl", fields[:-1], np.eye(2))
+        right = np.einsum("ij,nkl->nikjl", np.eye(2), fields[1:])
+        return self.coupling_matrices() + (left + right).reshape(-1, 4, 4)
+
+    def to_dense(self) -> np.ndarray:
+        """Return H as a matrix, site 0 leftmost in the Kronecker product.
+
+        Returns:
+            Hermitian matrix, shape (2**n, 2**n), energy.
+
+        Raises:
+            InputError: More than 14 qubits.
+
+        Example:
+            >>> Hamiltonian.from_terms(2, [("Z", [1], 1.0)]).to_dense().diagonal().real.tolist()
+            [1.0, -1.0, 1.0, -1.0]
+        """
+        n = self.num_qubits
+        if n > MAX_DENSE_QUBITS:
+            raise InputError(
+                f"A dense matrix must have at most {MAX_DENSE_QUBITS} qubits, but this Hamiltonian "
+                f"has {n}; use `bond_matrices`, which grows linearly.",
+                "/hamiltonian/num_qubits",
+            )
+        columns = np.arange(2**n)
+        matrix = np.zeros((2**n, 2**n), dtype=complex)
+        matrix[columns, columns] = self.constant
+        for term in self.terms:
+            # A Pauli string has one entry a column: X and Y flip the bit, Y and Z give a phase.
+            rows, phases = columns, np.full(2**n, term.coefficient, dtype=complex)
+            for letter, qubit in zip(term.pauli, term.qubits, strict=True):
+                bits = columns >> (n - 1 - qubit) & 1
+                rows = rows ^ (letter != "Z") << (n - 1 - qubit)
+                phases *= {"X": 1, "Y": 1j, "Z": 1}[letter]
+                phases *= 1 if letter == "X" else 1 - 2 * bits
+            matrix[rows, columns] += phases
+        return matrix
+
+
+def check_num_qubits(num_qubits: Any) -> int:
+    """Return the number of sites of a chain as an int, or refuse it.
+
+    Raises:
+        InputError: It is no integer from 2 to 100000.
+
+    Example:
+        >>> check_num_qubits(50)
+        50
+    """
+    pointer = "/hamiltonian/num_qubits"
+    return integer(num_qubits, "`hamiltonian.num_qubits`", pointer, least=2, most=MAX_QUBITS)
+
+
+def _read_term(term: Any, num_qubits: int) -> tuple[tuple[tuple[int, ...], str], float]:
+    """Return ((ascending qubits, letters without I), coefficient) of one term."""
+    if not isinstance(term, list | tuple) or len(term) != 3 or not isinstance(term[0], str):
+        raise InputError(
+            'it must be [letters, qubits, coefficient], such as ["XX", [0, 1], 1.0], '
+            f"but is {shown(term)}."
+        )
+    letters, qubits, coefficient = term
+    number = real_number(coefficient, "the coefficient")
+    if not PAULI.keys() >= set(letters):
+        raise InputError(f"the letters must be among I, X, Y and Z, but are {shown(letters)}.")
+    sites = _read_qubits(qubits, num_qubits)
+    if len(letters) != len(sites):
+        raise InputError(
+            f"it must have as many letters as qubits, but has {shown(letters)} for {shown(qubits)}."
+        )
+    pairs = sorted((q, letter) for q, letter in zip(sites, letters, strict=True) if letter != "I")
+    support = tuple(q for q, _ in pairs)
+    _check_support(support, num_qubits)
+    return (support, "".join(letter for _, letter in pairs)), number
+
+
+def _read_qubits(qubits: Any, num_qubits: int) -> list[int]:
+    if isinstance(qubits, np.ndarray):
+        qubits = qubits.tolist()
+    if not isinstance(qubits, list | tuple):
+        raise InputError(f"the qubits must be a list, such as [0, 1], but are {shown(qubits)}.")
+    sites = [integer(q, "a qubit", least=0, most=num_qubits - 1) for q in qubits]
+    if len(set(sites)) < len(sites):
+        raise InputError(
+            f"the qubits must be distinct, but are {shown(qubits)}; multiply the Pauli matrices "
+            "on the repeated qubit first."
+        )
+    return sites
+
+
+def _check_support(support: tuple[int, ...], num_qubits: int) -> None:
+    if len(support) > 2:
+        raise InputError(f"it acts on {len(support)} qubits, but {_SUPPORTED}.")
+    if len(support) < 2 or support[1] - support[0] == 1:
+        return
+    if support == (0, num_qubits - 1):
+        raise InputError(
+            f"it couples the qubits 0 and {num_qubits - 1} and closes a ring, but {_SUPPORTED}; "
+            "without the term the chain is open."
+        )
+    raise InputError(f"it couples the qubits {support[0]} and {support[1]}, but {_SUPPORTED}.")

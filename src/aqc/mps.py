@@ -1,0 +1,190 @@
+"""Matrix product states with open ends: the record, overlaps in the log domain, layers of gates.
+
+Tensors have legs (vL, i, vR): left bond, physical index, right bond. Site 0 is leftmost.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Below this relative weight an eigenvalue of a reduced density matrix is rounding error.
+_ROUNDOFF_WEIGHT = 1e-15
+
+
+@dataclass(frozen=True, eq=False)
+class MPS:
+    """A matrix product state.
+
+    Attributes:
+        tensors: One complex array per site, shape (vL, 2, vR); the outermost bonds have size 1.
+    """
+
+    tensors: tuple[np.ndarray, ...]
+
+    @classmethod
+    def product(cls, states: np.ndarray) -> "MPS":
+        """Return the product state of one-qubit states, shape (n, 2)."""
+        return cls(tuple(np.asarray(state, dtype=complex).reshape(1, 2, 1) for state in states))
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of sites."""
+        return len(self.tensors)
+
+    @property
+    def bond_dimensions(self) -> tuple[int, ...]:
+        """Size of each of the n - 1 inner bonds."""
+        return tuple(tensor.shape[2] for tensor in self.tensors[:-1])
+
+    @property
+    def max_bond(self) -> int:
+        """Largest bond dimension chi."""
+        return max(self.bond_dimensions, default=1)
+
+    def to_dense(self) -> np.ndarray:
+        """Return the state vector, shape (2**n,); site 0 is the leftmost Kronecker factor."""
+        vector = np.ones((1, 1), dtype=complex)  # i vR
+        for tensor in self.tensors:
+            vector = np.tensordot(vector, tensor, 1).reshape(-1, tensor.shape[2])
+        return vector[:, 0]
+
+
+def log_overlap(bra: MPS, ket: MPS) -> tuple[float, complex]:
+    """Return (log |<bra|ket>|, phase of <bra|ket>), which never underflows.
+
+    Args:
+        bra: The state that is conjugated.
+        ket: A state on as many qubits.
+
+    Returns:
+        The logarithm of the modulus (-inf for orthogonal states) and a complex number of modulus
+        1 (0 for orthogonal states).
+
+    Example:
+        >>> plus = MPS.product(np.full((3, 2), 0.5**0.5))
+        >>> zeros = MPS.product(np.tile([1.0, 0.0], (3, 1)))
+        >>> round(log_overlap(zeros, plus)[0] / np.log(2), 12)
+        -1.5
+    """
+    boundary = np.ones((1, 1), dtype=complex)  # vL* vL
+    log_modulus = 0.0
+    for left, right in zip(bra.tensors, ket.tensors, strict=True):
+        boundary = np.tensordot(boundary, right, 1)  # vL* i vR
+        boundary = np.tensordot(left.conj(), boundary, ((0, 1), (0, 1)))  # vR* vR
+        size = np.linalg.norm(boundary)
+        if size == 0.0:
+            return -np.inf, 0.0
+        boundary = boundary / size
+        log_modulus += np.log(size)
+    amplitude = complex(boundary[0, 0])
+    return log_modulus + np.log(abs(amplitude)), amplitude / abs(amplitude)
+
+
+def normalized(state: MPS) -> MPS:
+    """Return the state divided by its norm."""
+    log_norm = log_overlap(state, state)[0] / 2
+    scale = np.exp(-log_norm / state.num_qubits)  # spread evenly, so that no tensor overflows
+    return MPS(tuple(tensor * scale for tensor in state.tensors))
+
+
+class Sweep:
+    """A normalized MPS in mixed canonical form that takes one layer of gates after another.
+
+    The orthogonality center runs through the whole chain in each layer, so every truncation is an
+    orthogonal projection whose lost weight is known exactly, and the losses of one layer are
+    orthogonal to each other: sin^2(angle) = sum of the weights lost in the layer.
+
+    Args:
+        state: A product state, or any state with its center on site 0 (right-canonical).
+
+    Attributes:
+        angle: Sum over layers of arcsin(sqrt(lost weight)), in radians: a bound on the angle
+            between this state and the one without any truncation.
+        weight: Sum of all lost weights.
+    """
+
+    def __init__(self, state: MPS):
+        self.tensors = list(state.tensors)
+        self.angle = 0.0
+        self.weight = 0.0
+        self._center_is_left = True
+
+    @property
+    def state(self) -> MPS:
+        """The state now."""
+        return MPS(tuple(self.tensors))
+
+    def apply(self, first_bond: int, gates: np.ndarray, angle: float, max_bond: int) -> None:
+        """Apply gates on bonds first_bond, first_bond + 2, ... and truncate.
+
+        Args:
+            first_bond: 0 for even bonds, 1 for odd ones.
+            gates: One per bond, shape (bonds, 4, 4).
+            angle: How far, in radians, this layer's truncation may turn the state; more is lost
+                only where `max_bond` forces it.
+            max_bond: Largest bond dimension kept.
+        """
+        num_sites = len(self.tensors)
+        by_bond = {first_bond + 2 * k: gate for k, gate in enumerate(gates)}
+        budget = np.sin(min(angle, np.pi / 2)) ** 2
+        lost = 0.0
+        left_to_do = len(by_bond)
+        bonds = range(num_sites - 1)
+        for bond in bonds if self._center_is_left else reversed(bonds):
+            if bond in by_bond:
+                share = (budget - lost) / left_to_do
+                lost += self._split(bond, by_bond[bond], max(share, 0.0), max_bond)
+                left_to_do -= 1
+            else:
+                self._move_center(bond)
+        self._renormalize()
+        self._center_is_left = not self._center_is_left
+        self.weight += lost
+        self.angle += float(np.arcsin(min(1.0, np.sqrt(lost))))
+
+    def rotate(self, gates: np.ndarray) -> None:
+        """Apply one-qubit gates, shape (n, 2, 2), which keep the canonical form."""
+        self.tensors = [
+            np.matmul(gate, tensor) for gate, tensor in zip(gates, self.tensors, strict=True)
+        ]
+
+    def _split(self, bond: int, gate: np.ndarray, weight: float, max_bond: int) -> float:
+        """Apply one gate, keep the heaviest Schmidt vectors, and return the weight lost."""
+        left, right = self.tensors[bond], self.tensors[bond + 1]
+        chi_l, chi_r = left.shape[0], right.shape[2]
+        pair = np.tensordot(left, right, 1).reshape(chi_l, 4, chi_r)  # vL (i j) vR
+        pair = np.matmul(gate, pair).reshape(2 * chi_l, 2 * chi_r)
+        if not self._center_is_left:
+            pair = pair.T
+        # The eigenvectors of the reduced density matrix are orthonormal to rounding error whatever
+        # the size of their weights, so what follows is a projection; an SVD would cost more.
+        weights, basis = np.linalg.eigh(pair @ pair.conj().T)
+        total = weights.sum()
+        tail = np.cumsum(np.clip(weights, 0.0, None))  # lightest first
+        drop = int(np.searchsorted(tail, max(weight, _ROUNDOFF_WEIGHT) * total, side="right"))
+        keep = min(max(1, len(weights) - drop), max_bond)
+        basis = basis[:, len(weights) - keep :]
+        center = basis.conj().T @ pair
+        if self._center_is_left:
+            self.tensors[bond] = basis.reshape(chi_l, 2, keep)
+            self.tensors[bond + 1] = center.reshape(keep, 2, chi_r)
+        else:
+            self.tensors[bond] = np.ascontiguousarray(center.T).reshape(chi_l, 2, keep)
+            self.tensors[bond + 1] = np.ascontiguousarray(basis.T).reshape(keep, 2, chi_r)
+        return float(max(tail[len(weights) - keep - 1], 0.0)) if keep < len(weights) else 0.0
+
+    def _move_center(self, bond: int) -> None:
+        """Move the center across a bond without a gate."""
+        left, right = self.tensors[bond], self.tensors[bond + 1]
+        if self._center_is_left:
+            q, r = np.linalg.qr(left.reshape(-1, left.shape[2]))
+            self.tensors[bond] = q.reshape(left.shape[0], 2, -1)
+            self.tensors[bond + 1] = np.tensordot(r, right, 1)
+        else:
+            q, r = np.linalg.qr(right.reshape(right.shape[0], -1).T)
+            self.tensors[bond + 1] = np.ascontiguousarray(q.T).reshape(-1, 2, right.shape[2])
+            self.tensors[bond] = np.tensordot(left, r.T, 1)
+
+    def _renormalize(self) -> None:
+        center = -1 if self._center_is_left else 0
+        self.tensors[center] = self.tensors[center] / np.linalg.norm(self.tensors[center])

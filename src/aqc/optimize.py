@@ -1,0 +1,341 @@
+"""One loop that minimizes over all blocks at once, and the methods that choose its directions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import jax
+import numpy as np
+
+from aqc.errors import DivergenceError
+from aqc.lbfgs import LBFGS, wolfe_search
+from aqc.objective import Evaluation
+
+Status = Literal["goal_reached", "stalled", "max_steps_reached", "interrupted"]
+
+# Coordinates are angles: a longer move is outside of what a local model can know.
+_LONGEST_MOVE = 1.0
+_FIRST_MOVE = 0.1
+# Stalled: less than this relative gain over so many evaluations.
+_STALL_GAIN, _STALL_WINDOW = 1e-4, 50
+
+
+class Method(Protocol):
+    """Chooses directions in local coordinates; its state is a dictionary of arrays."""
+
+    line_search: bool
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        """Return where to go from here."""
+
+    def update(self, step: np.ndarray, change: np.ndarray) -> None:
+        """Take in the step made and the change of the gradient along it."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the state, for a checkpoint."""
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take the state from a checkpoint."""
+
+
+class RiemannianLBFGS(LBFGS):
+    """L-BFGS in the left-trivialized frame, with a Wolfe line search."""
+
+    line_search = True
+
+
+class OptaxMethod:
+    """Any optax GradientTransformation; its parameters are the summed local coordinates.
+
+    Args:
+        transformation: For example `optax.adam(0.01)`.
+        line_search: Whether its update is a direction to search along, not a finished step.
+    """
+
+    def __init__(self, transformation: Any, line_search: bool = False):
+        self.transformation = transformation
+        self.line_search = line_search
+        self._position: np.ndarray | None = None
+        self._state: Any = None
+        self._update = jax.jit(transformation.update)
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        """Return the transformation's update."""
+        self._start(gradient.size)
+        update, self._state = self._update(gradient, self._state, self._position)
+        return np.asarray(update, dtype=float)
+
+    def update(self, step: np.ndarray, change: np.ndarray) -> None:
+        """Move the parameters; the transformation keeps what it needs itself."""
+        assert self._position is not None
+        self._position = self._position + step
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return parameters and state, leaf by leaf."""
+        leaves = [self._position, *jax.tree.leaves(self._state)] if self._state is not None else []
+        return {f"leaf_{k}": np.asarray(leaf) for k, leaf in enumerate(leaves)}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take parameters and state from arrays."""
+        if not arrays:
+            return
+        self._start(arrays["leaf_0"].size)
+        self._position = arrays["leaf_0"]
+        leaves = [arrays[f"leaf_{k}"] for k in range(1, len(arrays))]
+        self._state = jax.tree.unflatten(jax.tree.structure(self._state), leaves)
+
+    def _start(self, size: int) -> None:
+        if self._position is None:
+            self._position = np.zeros(size)
+            self._state = self.transformation.init(self._position)
+
+
+def _optax_lbfgs() -> Method:
+    import optax  # 0.3 s to import: only where it is chosen
+
+    return OptaxMethod(optax.lbfgs(memory_size=20, linesearch=None), line_search=True)
+
+
+def _optax_adam() -> Method:
+    import optax
+
+    return OptaxMethod(optax.adam(0.01))
+
+
+METHODS: dict[str, Callable[[], Method]] = {
+    "riemannian_lbfgs": RiemannianLBFGS,
+    "optax_lbfgs": _optax_lbfgs,
+    "optax_adam": _optax_adam,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Everything that the loop needs to go on; `arrays` and `restored` make it a checkpoint.
+
+    Attributes:
+        point: Point of the block manifold; its dtype is the precision worked in.
+        value: The objective there.
+        gradient: Its derivative in local coordinates, shape (blocks, parameters).
+        log_fidelity: log F there.
+        evaluations: Evaluations so far.
+        since: Evaluations made when this precision began.
+        history: (evaluations so far, infidelity), one entry per accepted step.
+        method: The method's own state.
+    """
+
+    point: np.ndarray
+    value: float
+    gradient: np.ndarray
+    log_fidelity: float
+    evaluations: int
+    since: int
+    history: tuple[tuple[int, float], ...]
+    method: dict[str, np.ndarray]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the state as named arrays."""
+        method = {f"method_{name}": array for name, array in self.method.items()}
+        numbers = [self.value, self.log_fidelity, float(self.evaluations), float(self.since)]
+        return {
+            "point": self.point,
+            "gradient": self.gradient,
+            "numbers": np.array(numbers),
+            "history": np.array(self.history, dtype=float).reshape(-1, 2),
+        } | method
+
+    @classmethod
+    def restored(cls, arrays: dict[str, np.ndarray]) -> "State":
+        """Return the state that gave these arrays."""
+        value, log_fidelity, evaluations, since = arrays["numbers"].tolist()
+        return cls(
+            point=arrays["point"],
+            value=value,
+            gradient=arrays["gradient"],
+            log_fidelity=log_fidelity,
+            evaluations=int(evaluations),
+            since=int(since),
+            history=tuple((int(count), value) for count, value in arrays["history"].tolist()),
+            method={k.removeprefix("method_"): v for k, v in arrays.items() if k[:7] == "method_"},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """Where an optimization ended.
+
+    Attributes:
+        state: The best state seen.
+        status: Why it ended.
+        evaluations: Evaluations of value and gradient.
+        history: (evaluations so far, infidelity), one entry per accepted step.
+    """
+
+    state: State
+    status: Status
+    evaluations: int
+    history: tuple[tuple[int, float], ...]
+
+    @property
+    def infidelity(self) -> float:
+        """1 - F of the best point."""
+        return _infidelity(self.state.log_fidelity)
+
+
+def minimize(
+    evaluate: Callable[[Any, np.ndarray], Evaluation],
+    start: np.ndarray,
+    num_parameters: int,
+    method: Method,
+    *,
+    max_evaluations: int,
+    goal: float = 0.0,
+    noise: float = 0.0,
+    state: State | None = None,
+    on_step: Callable[[State], None] | None = None,
+) -> Optimum:
+    """Minimize an objective over all blocks at once.
+
+    Args:
+        evaluate: Maps (point, step) to the evaluation at the point reached by the step.
+        start: First point, one leading axis over blocks; its dtype is the precision.
+        num_parameters: Local coordinates per block.
+        method: Chooses the directions.
+        max_evaluations: Most evaluations, those of line searches included.
+        goal: Stop when the infidelity is at most this.
+        noise: Rounding error of the objective's value.
+        state: Go on from here instead of from `start`; a state of another precision is
+            evaluated again.
+        on_step: Called after every accepted step with the state to go on from.
+
+    Returns:
+        The best point seen, also after Ctrl-C (status "interrupted").
+
+    Raises:
+        DivergenceError: If the objective is not finite at the start (orthogonal states).
+    """
+    shape = (len(start), num_parameters)
+    if state is not None:
+        method.restore(state.method)
+    best: State | None = None
+    status: Status = "max_steps_reached"
+    try:
+        if state is None or state.point.dtype != start.dtype:
+            state = _enter(evaluate, start, shape, state)
+        best = state
+        while True:
+            if _infidelity(state.log_fidelity) <= goal:
+                status = "goal_reached"
+                break
+            if state.evaluations >= max_evaluations:
+                break
+            moved = None
+            if not _is_stalled(state):
+                moved = _advance(evaluate, state, method, shape, max_evaluations, noise)
+            if moved is None:
+                status = "stalled"
+                break
+            state = moved
+            best = min(best, state, key=lambda s: s.value)
+            if on_step:
+                on_step(state)
+    except KeyboardInterrupt:
+        if best is None or state is None:
+            raise
+        status = "interrupted"
+    return Optimum(best, status, state.evaluations, state.history)
+
+
+def _enter(
+    evaluate: Callable[[Any, np.ndarray], Evaluation],
+    start: np.ndarray,
+    shape: tuple[int, int],
+    before: State | None,
+) -> State:
+    """Evaluate the first point, or the last one of another precision again."""
+    point = start if before is None else before.point.astype(start.dtype)
+    history = () if before is None else before.history
+    method = {} if before is None else before.method
+    count = 1 if before is None else before.evaluations + 1
+    state = _state(evaluate(point, np.zeros(shape)), count, count, history, method)
+    if not np.isfinite(state.value):
+        raise DivergenceError(
+            "The objective must be finite at the start, but the starting circuit's state is "
+            "orthogonal to the target; choose another start or more layers."
+        )
+    return state
+
+
+def _advance(
+    evaluate: Callable[[Any, np.ndarray], Evaluation],
+    state: State,
+    method: Method,
+    shape: tuple[int, int],
+    max_evaluations: int,
+    noise: float,
+) -> State | None:
+    """Return the state after one accepted step, or None when no step lowers the objective."""
+    gradient = state.gradient.ravel()
+    direction = method.direction(gradient)
+    slope = float(direction @ gradient)
+    longest = float(np.abs(direction).max())
+    if longest == 0.0 or (method.line_search and slope >= 0):
+        return None
+    first = min(1.0, _LONGEST_MOVE / longest)
+    if method.line_search and len(state.history) == 1:  # no curvature known yet
+        first = _FIRST_MOVE / longest
+    probes: list[tuple[float, Evaluation]] = []
+
+    def probe(length: float) -> tuple[float, float]:
+        evaluation = evaluate(state.point, (length * direction).reshape(shape))
+        probes.append((length, evaluation))
+        return float(evaluation.value), float(np.ravel(evaluation.gradient) @ direction)
+
+    if method.line_search:
+        budget = min(12, max_evaluations - state.evaluations)
+        wolfe_search(probe, state.value, slope, first=first, noise=noise, max_probes=budget)
+    else:
+        probe(first)
+    length, best = min(probes, key=lambda p: _finite(float(p[1].value)))
+    if method.line_search and _finite(float(best.value)) >= state.value:
+        return None
+    method.update(length * direction, np.ravel(best.gradient) - gradient)
+    count = state.evaluations + len(probes)
+    return _state(best, count, state.since, state.history, method.arrays())
+
+
+def _state(
+    evaluation: Evaluation,
+    evaluations: int,
+    since: int,
+    history: tuple[tuple[int, float], ...],
+    method: dict[str, np.ndarray],
+) -> State:
+    log_fidelity = float(evaluation.log_fidelity)
+    return State(
+        np.asarray(evaluation.point),
+        float(evaluation.value),
+        np.asarray(evaluation.gradient),
+        log_fidelity,
+        evaluations,
+        since,
+        (*history, (evaluations, _infidelity(log_fidelity))),
+        method,
+    )
+
+
+def _infidelity(log_fidelity: float) -> float:
+    return float(-np.expm1(log_fidelity))
+
+
+def _finite(value: float) -> float:
+    return value if np.isfinite(value) else np.inf
+
+
+def _is_stalled(state: State) -> bool:
+    """Return whether the last evaluations gained less than a small fraction."""
+    count, now = state.history[-1]
+    if now <= 1e-15:
+        return True  # nothing left but rounding
+    past = [v for when, v in state.history if state.since <= when <= count - _STALL_WINDOW]
+    return bool(past) and past[-1] - now < _STALL_GAIN * past[-1]

@@ -1,0 +1,135 @@
+"""The directory that a compile writes: refused early, written as a whole, read again."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aqc.errors import InputError
+
+if TYPE_CHECKING:
+    from aqc.compile import CompileResult
+    from aqc.problem import Problem
+
+RESULT = "result.json"
+
+# In the order in which they are put in place; a result.json says that the others are there.
+FILES = (
+    "problem.json",
+    "circuit.qasm",
+    "circuit.qasm2",
+    "circuit.qpy",
+    "circuit.png",
+    "convergence.png",
+    RESULT,
+)
+
+
+def check_directory(directory: Path, *, force: bool) -> None:
+    """Refuse a directory that `write_result` could not or should not write to.
+
+    Args:
+        directory: Where the result is to go; it need not exist.
+        force: Accept a directory that is not empty.
+
+    Raises:
+        InputError: It is a file, holds a result or other files, or cannot be written to.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise InputError(f"--out must name a directory, but {directory} is a file.")
+    present = sorted(entry.name for entry in directory.iterdir()) if directory.exists() else []
+    if RESULT in present and not force:
+        raise InputError(
+            f"{directory} already holds a result; name another directory, or replace it by --force."
+        )
+    if present and not force:
+        raise InputError(
+            f"{directory} must be empty, but holds {_some(present)}; name another directory, or "
+            "write beside them by --force."
+        )
+    for name in set(FILES).intersection(present):
+        if not (directory / name).is_file():
+            raise InputError(f"{directory / name} must be a file to be replaced, but is not.")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".aqc-", dir=_nearest(directory)):
+            pass
+    except OSError as error:
+        raise InputError(f"--out {directory} cannot be written: {error.strerror}.") from error
+
+
+def write_result(directory: Path, result: "CompileResult", problem: "Problem") -> tuple[Path, ...]:
+    """Write everything about a compile; nothing appears before all of it could be written.
+
+    Args:
+        directory: Where to; created when missing. Files of other names stay untouched.
+        result: What was compiled.
+        problem: What was asked.
+
+    Returns:
+        The files.
+    """
+    with tempfile.TemporaryDirectory(prefix=".aqc-", dir=_nearest(directory)) as name:
+        stage = Path(name)
+        _write_circuit(stage, result)
+        _write_figures(stage, result, problem)
+        _write_json(stage / "problem.json", problem.model_dump(mode="json"))
+        _write_json(stage / RESULT, result.to_dict())
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / RESULT).unlink(missing_ok=True)
+        for file in FILES:
+            os.replace(stage / file, directory / file)
+    return tuple(directory / file for file in FILES)
+
+
+def read_result(directory: Path) -> dict[str, Any]:
+    """Read result.json of a directory.
+
+    Raises:
+        InputError: There is none, or it is not one of ours.
+    """
+    path = directory / RESULT
+    try:
+        result = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}.") from error
+    if not isinstance(result, dict) or "certificate" not in result:
+        raise InputError(f"{path} is not a result of aqc compile.")
+    return result
+
+
+def _write_circuit(stage: Path, result: "CompileResult") -> None:
+    from aqc.interop import files, qasm
+
+    (stage / "circuit.qasm").write_text(qasm.to_qasm3(result.circuit))
+    (stage / "circuit.qasm2").write_text(qasm.to_qasm2(result.circuit))
+    files.save_qpy(result.circuit, stage / "circuit.qpy")
+
+
+def _write_figures(stage: Path, result: "CompileResult", problem: "Problem") -> None:
+    from aqc import figures
+
+    # The chain's brickwork: with a coupling map, the circuit has as many qubits as the device.
+    figures.save(figures.brickwork(problem.num_qubits, result.bricks), stage / "circuit.png")
+    figures.save(
+        figures.convergence(
+            result.optimum.history, result.trotter.infidelity, problem.goal.infidelity
+        ),
+        stage / "convergence.png",
+    )
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def _nearest(directory: Path) -> Path:
+    """The directory itself, or the nearest one above that exists."""
+    directory = directory.absolute()
+    return next(path for path in (directory, *directory.parents) if path.exists())
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

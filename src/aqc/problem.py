@@ -1,0 +1,271 @@
+"""A compile problem: what problem.json says, checked, with every default filled in."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import (
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic.config import JsonDict
+
+from aqc import hamiltonian_json
+from aqc import initial_state as states
+from aqc.checks import shown
+from aqc.errors import InputError
+from aqc.hamiltonian import MAX_DENSE_QUBITS, Hamiltonian
+from aqc.settings import (
+    AnsatzSettings,
+    CircuitSettings,
+    GoalSettings,
+    LimitSettings,
+    OptimizerSettings,
+    Settings,
+    TargetSettings,
+    largest_component,
+)
+from aqc.strict_json import parse_json
+
+_TERMS_EXAMPLE = {"num_qubits": 2, "terms": [["XX", [0, 1], 1.0], ["Z", [0], 0.5]]}
+_MODEL_EXAMPLE: JsonDict = {"model": "xxz_chain", "num_qubits": 50}
+
+
+def _read_initial_state(value: Any, info: ValidationInfo) -> states.InitialState:
+    return states.read_initial_state(value, _num_qubits(info))
+
+
+def _num_qubits(info: ValidationInfo) -> int | None:
+    hamiltonian = info.data.get("hamiltonian")  # absent when it was refused itself
+    return None if hamiltonian is None else hamiltonian.num_qubits
+
+
+class Problem(Settings):
+    """A Hamiltonian, a time, and all that a compile may be told.
+
+    Make one with `from_json`, `from_dict` or `build`, which say in sentences what is wrong.
+
+    Example:
+        >>> problem = Problem.from_json(
+        ...     '{"hamiltonian": {"model": "xxz_chain", "num_qubits": 50}, "time": 1.0}'
+        ... )
+        >>> problem.ansatz.layers, problem.target.tolerance
+        (9, 0.0001)
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"hamiltonian": _MODEL_EXAMPLE, "time": 1.0}]}
+    )
+
+    hamiltonian: Annotated[
+        hamiltonian_json.HamiltonianInput,
+        PlainValidator(hamiltonian_json.read_hamiltonian),
+        PlainSerializer(hamiltonian_json.to_json),
+        WithJsonSchema(hamiltonian_json.JSON_SCHEMA),
+        Field(examples=[_MODEL_EXAMPLE, _TERMS_EXAMPLE]),
+    ]
+    """The Hamiltonian in Pauli matrices, by its terms or by a model."""
+
+    time: Annotated[float, Field(examples=[1.0])]
+    """Evolution time t of exp(-i H t), in units of 1/energy; may be negative or zero."""
+
+    mode: Annotated[Literal["state"], Field(examples=["state"])] = "state"
+    """What the circuit has to reproduce: the evolved initial state."""
+
+    initial_state: Annotated[
+        states.InitialState,
+        PlainValidator(_read_initial_state),
+        PlainSerializer(states.to_json),
+        WithJsonSchema(states.JSON_SCHEMA),
+        Field(examples=["neel"]),
+    ] = "zeros"
+    """The product state at time 0."""
+
+    goal: Annotated[GoalSettings, Field(examples=[{"infidelity": 0.01}])] = GoalSettings()
+    """What to reach."""
+
+    target: Annotated[
+        TargetSettings, Field(validate_default=True, examples=[{"tolerance": 1e-6}])
+    ] = TargetSettings()
+    """How accurately the evolved state is computed."""
+
+    ansatz: Annotated[AnsatzSettings, Field(examples=[{"layers": 9}])] = AnsatzSettings()
+    """The circuit's shape and where its optimization starts."""
+
+    objective: Annotated[Literal["log_density", "infidelity"], Field(examples=["log_density"])] = (
+        "log_density"
+    )
+    """What is minimized: -(log F) / n or 1 - F."""
+
+    overlap: Annotated[Literal["auto", "exact", "dense"], Field(examples=["auto"])] = "auto"
+    """How the overlap is contracted: site by site without truncation, or as state vectors."""
+
+    optimizer: Annotated[OptimizerSettings, Field(examples=[{"max_steps": 200}])] = (
+        OptimizerSettings()
+    )
+    """What changes the blocks, and for how long."""
+
+    circuit: Annotated[CircuitSettings, Field(examples=[{"basis": "cx"}])] = CircuitSettings()
+    """How the circuit is written."""
+
+    limits: Annotated[LimitSettings, Field(examples=[{"threads": 2}])] = LimitSettings()
+    """What the computation may use."""
+
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1, examples=[0])] = 0
+    """Seed of all that is random; the same seed gives the same circuit."""
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _default_tolerance(cls, target: Any, info: ValidationInfo) -> Any:
+        if isinstance(target, TargetSettings):
+            target = target.model_dump(exclude_unset=True)
+        if "goal" not in info.data or not isinstance(target, Mapping):
+            return target
+        tolerance = min(max(info.data["goal"].infidelity / 100, 1e-8), 1e-4)
+        return {"tolerance": tolerance, **target}
+
+    @field_validator("overlap")
+    @classmethod
+    def _dense_is_small(cls, overlap: str, info: ValidationInfo) -> str:
+        num_qubits = _num_qubits(info)
+        if overlap == "dense" and num_qubits is not None and num_qubits > MAX_DENSE_QUBITS:
+            raise InputError(
+                f'`overlap` "dense" must have at most {MAX_DENSE_QUBITS} qubits, but the '
+                f'Hamiltonian has {num_qubits}; "exact" takes any number.'
+            )
+        return overlap
+
+    @field_validator("circuit")
+    @classmethod
+    def _device_is_large_enough(cls, circuit: CircuitSettings, info: ValidationInfo) -> Any:
+        num_qubits = _num_qubits(info)
+        if circuit.coupling_map is not None and num_qubits is not None:
+            size = largest_component(circuit.coupling_map)
+            if size < num_qubits:
+                raise InputError(
+                    f"`circuit.coupling_map` must connect at least {num_qubits} qubits, one for "
+                    f"each of the Hamiltonian, but its largest connected part has {size}.",
+                    "/circuit/coupling_map",
+                )
+        return circuit
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read a problem from JSON text.
+
+        Args:
+            text: The content of a problem.json.
+
+        Returns:
+            The problem, all defaults filled in.
+
+        Raises:
+            InputError: It is not JSON, or no problem; `errors` lists all that is wrong.
+
+        Example:
+            >>> text = '{"hamiltonian": {"num_qubits": 2, "terms": []}, "time": 0}'
+            >>> Problem.from_json(text).time
+            0.0
+        """
+        return cls.from_dict(parse_json(text))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read a problem from what its JSON text holds.
+
+        Args:
+            data: The fields of the problem.
+
+        Returns:
+            The problem, all defaults filled in.
+
+        Raises:
+            InputError: It is no problem; `errors` lists all that is wrong.
+
+        Example:
+            >>> data = {"hamiltonian": {"model": "ising_chain", "num_qubits": 4}, "time": 1.0}
+            >>> Problem.from_dict(data).to_hamiltonian().num_qubits
+            4
+        """
+        if not isinstance(data, Mapping):
+            raise InputError(f"The input must be a JSON object, but is {shown(data)}.")
+        return cls(**{str(name): value for name, value in data.items()})
+
+    @classmethod
+    def build(
+        cls, hamiltonian: Hamiltonian | Mapping[str, Any], time: float, **settings: Any
+    ) -> Self:
+        """Make a problem in Python.
+
+        Args:
+            hamiltonian: A Hamiltonian, or what problem.json holds for one.
+            time: Evolution time.
+            **settings: The other fields; groups as dicts or as settings objects.
+
+        Returns:
+            The problem, all defaults filled in.
+
+        Raises:
+            InputError: It is no problem; `errors` lists all that is wrong.
+
+        Example:
+            >>> chain = Hamiltonian.from_terms(2, [("XX", [0, 1], 1.0)])
+            >>> Problem.build(chain, 0.5, ansatz={"layers": 2}).ansatz.order
+            1
+        """
+        return cls.from_dict({"hamiltonian": hamiltonian, "time": time, **settings})
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of sites of the chain."""
+        return self.hamiltonian.num_qubits
+
+    def to_hamiltonian(self) -> Hamiltonian:
+        """Return the Hamiltonian, built when the problem names a model.
+
+        Example:
+            >>> model = {"model": "heisenberg_chain", "num_qubits": 2}
+            >>> Problem.build(model, 1.0).to_hamiltonian().to_terms()[0]
+            ['XX', [0, 1], 1.0]
+        """
+        if isinstance(self.hamiltonian, Hamiltonian):
+            return self.hamiltonian
+        return self.hamiltonian.hamiltonian
+
+    def product_state(self) -> np.ndarray:
+        """Return the amplitudes of the initial state, site by site.
+
+        Returns:
+            shape (n, 2), complex: row j holds the amplitudes of |0> and |1> on site j.
+
+        Example:
+            >>> chain = Hamiltonian.from_terms(2, [])
+            >>> Problem.build(chain, 0, initial_state="01").product_state().real.tolist()
+            [[0.0, 1.0], [1.0, 0.0]]
+        """
+        return states.amplitudes(self.initial_state, self.num_qubits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the problem as JSON holds it, all defaults included.
+
+        Example:
+            >>> problem = Problem.build(Hamiltonian.from_terms(2, []), 1.0)
+            >>> Problem.from_dict(problem.to_dict()) == problem
+            True
+        """
+        return self.model_dump(mode="json")
+
+    def to_json(self) -> str:
+        """Return the problem as JSON text, all defaults included.
+
+        Example:
+            >>> problem = Problem.build(Hamiltonian.from_terms(2, []), 1.0)
+            >>> Problem.from_json(problem.to_json()) == problem
+            True
+        """
+        return self.model_dump_json()

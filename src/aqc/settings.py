@@ -1,0 +1,190 @@
+"""What a problem may set beside its physics: frozen, strict, every field with a default."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+
+from aqc.checks import integer, shown
+from aqc.errors import InputError
+from aqc.refusals import refuses_in_sentences
+
+
+class Settings(BaseModel):
+    """Base of the settings: frozen, no unknown fields, no conversions, no NaN or infinity."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    if not TYPE_CHECKING:  # type checkers and editors derive a better signature from the fields
+        __init__ = refuses_in_sentences(BaseModel.__init__)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numpy_scalars(cls, value: Any) -> Any:
+        return value.item() if isinstance(value, np.generic) else value
+
+
+class GoalSettings(Settings):
+    """What to reach."""
+
+    infidelity: Annotated[float, Field(gt=0, lt=1, examples=[0.01])] = 0.01
+    """1 - F of the emitted circuit against the target state, at which the optimizer may stop."""
+
+
+class TargetSettings(Settings):
+    """How accurately the evolved state is computed that the circuit has to reach."""
+
+    tolerance: Annotated[float, Field(gt=0, le=0.1, examples=[1e-6])] = 1e-4
+    """Largest infidelity of the target itself; default goal.infidelity / 100 in [1e-8, 1e-4]."""
+
+    max_bond: Annotated[int, Field(ge=2, le=65536, examples=[256])] = 256
+    """Largest bond dimension of the target."""
+
+    evolver: Annotated[Literal["native", "quimb"], Field(examples=["native"])] = "native"
+    """Which time evolution computes the target: this package's own or quimb's."""
+
+
+def _fitting_order(layers: int) -> int:
+    return 2 if layers % 2 else 1
+
+
+class AnsatzSettings(Settings):
+    """The circuit's shape and where its optimization starts."""
+
+    layers: Annotated[int, Field(ge=1, le=10_000, examples=[9])] = 9
+    """Number of brick layers; layers 0, 2, ... hold the bonds (0, 1), (2, 3), ..."""
+
+    # Before pydantic 2.12 the default is asked for even when `layers` was refused.
+    order: int = Field(
+        default_factory=lambda fields: _fitting_order(fields.get("layers", 1)),
+        ge=1,
+        le=2,
+        examples=[2],
+    )
+    """Order of the Trotter circuit at the start: 2 for an odd number of layers, else 1."""
+
+    block: Annotated[Literal["su4"], Field(examples=["su4"])] = "su4"
+    """Kind of two-qubit block: su4 is any two-qubit gate."""
+
+    @field_validator("order")
+    @classmethod
+    def _order_fits_layers(cls, order: int, info: ValidationInfo) -> int:
+        layers = info.data.get("layers")  # absent when it was refused itself
+        if layers is not None and order != _fitting_order(layers):
+            raise InputError(
+                f"`ansatz.order` must be {_fitting_order(layers)} for {layers} layers (2 for an "
+                f"odd number, 1 for an even one), but is {order}; it may be left out."
+            )
+        return order
+
+
+class OptimizerSettings(Settings):
+    """What changes the blocks, and for how long."""
+
+    name: Annotated[
+        Literal["riemannian_lbfgs", "optax_lbfgs", "optax_adam"],
+        Field(examples=["riemannian_lbfgs"]),
+    ] = "riemannian_lbfgs"
+    """The optimizer."""
+
+    max_steps: Annotated[int, Field(ge=0, le=10**9, examples=[200])] = 200
+    """Largest number of evaluations of the objective and its gradient."""
+
+
+def _read_coupling_map(value: Any) -> tuple[tuple[int, int], ...] | None:
+    if value is None:
+        return None
+    name, pointer = "`circuit.coupling_map`", "/circuit/coupling_map"
+    if not isinstance(value, list | tuple):
+        raise InputError(
+            f"{name} must be null or a list of pairs [a, b], but is {shown(value)}.", pointer
+        )
+    pairs = []
+    for index, pair in enumerate(value):
+        at = f"{pointer}/{index}"
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise InputError(f"{name} must hold pairs [a, b], but holds {shown(pair)}.", at)
+        a, b = (integer(q, f"A qubit of {name}", at, least=0, most=10**6) for q in pair)
+        if a == b:
+            raise InputError(f"{name} must join distinct qubits, but holds [{a}, {b}].", at)
+        pairs.append((a, b))
+    return tuple(pairs)
+
+
+CouplingMap = Annotated[
+    tuple[tuple[int, int], ...] | None,
+    PlainValidator(_read_coupling_map),
+    PlainSerializer(lambda pairs: pairs and [list(pair) for pair in pairs]),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "null"},
+                {
+                    "type": "array",
+                    "items": {
+                        "type": "array",
+                        "items": {"type": "integer", "minimum": 0},
+                        "minItems": 2,
+                        "maxItems": 2,
+                    },
+                },
+            ]
+        }
+    ),
+]
+
+
+class CircuitSettings(Settings):
+    """How the circuit is written."""
+
+    basis: Annotated[Literal["cx", "cz", "ecr", "rzz"], Field(examples=["cx"])] = "cx"
+    """The two-qubit gate that the circuit uses and its counts count."""
+
+    coupling_map: Annotated[CouplingMap, Field(examples=[[[0, 1], [1, 2]]])] = None
+    """Pairs of device qubits that a two-qubit gate may join, in any direction; null: all pairs."""
+
+
+class LimitSettings(Settings):
+    """What the computation may use."""
+
+    threads: Annotated[int, Field(ge=1, le=1024, examples=[2])] = 2
+    """Number of threads."""
+
+    memory_gb: Annotated[float, Field(gt=0, examples=[8])] = 8.0
+    """Memory in gigabytes; what is predicted to need more is refused before it starts."""
+
+
+def largest_component(pairs: tuple[tuple[int, int], ...]) -> int:
+    """Return how many qubits the largest connected part of a coupling map has.
+
+    Example:
+        >>> largest_component(((0, 1), (1, 2), (5, 6)))
+        3
+    """
+    neighbors: dict[int, list[int]] = {}
+    for a, b in pairs:
+        neighbors.setdefault(a, []).append(b)
+        neighbors.setdefault(b, []).append(a)
+    largest = 0
+    unseen = set(neighbors)
+    while unseen:
+        stack = [unseen.pop()]
+        size = 0
+        while stack:
+            size += 1
+            near = unseen.intersection(neighbors[stack.pop()])
+            unseen -= near
+            stack += near
+        largest = max(largest, size)
+    return largest

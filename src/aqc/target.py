@@ -1,0 +1,53 @@
+"""The state to reach, as an MPS, and what was lost on the way to it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aqc.mps import MPS
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """An evolved state as a normalized MPS.
+
+    Attributes:
+        mps: The state.
+        truncation_angle: Bound, in radians, on the angle to the product formula's exact state.
+        trotter_angle: Estimate, in radians, of the angle from there to exp(-iHt)|psi_0>.
+        trotter_exact: Whether the product formula has no error, so that the bound is rigorous.
+        discarded_weight: Sum of all squared weights cut off.
+        steps: Number of product-formula steps (of fourth order, or 1 where any is exact).
+        evolver: "native" or "quimb".
+    """
+
+    mps: MPS
+    truncation_angle: float
+    trotter_angle: float
+    trotter_exact: bool
+    discarded_weight: float = 0.0
+    steps: int = 0
+    evolver: str = "native"
+
+    @property
+    def infidelity_bound(self) -> float:
+        """Bound on 1 - |<target|exp(-iHt) psi_0>|^2; an estimate unless `trotter_exact`."""
+        return float(np.sin(min(np.pi / 2, self.truncation_angle + self.trotter_angle)) ** 2)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the target as named arrays, for a checkpoint."""
+        numbers = [self.truncation_angle, self.trotter_angle, self.discarded_weight]
+        return {
+            "numbers": np.array(numbers),
+            "steps": np.array([self.steps, int(self.trotter_exact)]),
+            "evolver": np.array(self.evolver),
+        } | {f"site_{site}": tensor for site, tensor in enumerate(self.mps.tensors)}
+
+    @classmethod
+    def restored(cls, arrays: dict[str, np.ndarray]) -> "Target":
+        """Return the target that gave these arrays."""
+        truncation, trotter, weight = arrays["numbers"].tolist()
+        steps, exact = arrays["steps"].tolist()
+        sites = sum(name.startswith("site_") for name in arrays)
+        mps = MPS(tuple(arrays[f"site_{site}"] for site in range(sites)))
+        return cls(mps, truncation, trotter, bool(exact), weight, steps, str(arrays["evolver"]))

@@ -1,0 +1,104 @@
+"""The loop, on an objective whose answer is known: rotations on a plane of angles."""
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from aqc.errors import DivergenceError
+from aqc.objective import Evaluation
+from aqc.optimize import METHODS, OptaxMethod, State, minimize
+
+GOAL = np.array([[0.3, -0.2, 0.5], [1.0, 0.1, -0.7]])
+
+
+def bowl(point, step):
+    """Infidelity 1 - exp(-|x - goal|^2 - quartic), minimized as its log."""
+    moved = point + step
+    d = moved - GOAL
+    weights = np.array([1.0, 10.0, 0.3])
+    value = float(np.sum(weights * d**2) + np.sum(d**4))
+    return Evaluation(moved, value, 2 * weights * d + 4 * d**3, -value)
+
+
+START = np.zeros((2, 3))
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    """As in `aqc.fit`, where the loop runs."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_finds_the_minimum(name):
+    evaluations = 3000 if name == "optax_adam" else 60
+    optimum = minimize(bowl, START, 3, METHODS[name](), max_evaluations=evaluations)
+    assert optimum.infidelity < 1e-6
+    assert np.abs(optimum.state.point - GOAL).max() < 2e-3
+    assert optimum.evaluations <= evaluations
+
+
+def test_any_optax_transformation_is_a_method():
+    method = OptaxMethod(optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(0.02)))
+    optimum = minimize(bowl, START, 3, method, max_evaluations=400)
+    assert optimum.infidelity < 1e-4
+
+
+def test_history_counts_evaluations_and_falls():
+    optimum = minimize(bowl, START, 3, METHODS["riemannian_lbfgs"](), max_evaluations=30)
+    counts, infidelities = zip(*optimum.history, strict=True)
+    assert counts[0] == 1
+    assert counts == tuple(sorted(set(counts)))
+    assert list(infidelities) == sorted(infidelities, reverse=True)
+
+
+def test_statuses():
+    def run(**options):
+        settings = {"max_evaluations": 500} | options
+        return minimize(bowl, START, 3, METHODS["riemannian_lbfgs"](), **settings)
+
+    reached = run(goal=0.1)
+    assert reached.status == "goal_reached"
+    assert reached.infidelity <= 0.1
+    assert run(max_evaluations=3).status == "max_steps_reached"
+    assert run().status == "stalled"
+
+
+def test_interrupting_keeps_the_best_so_far():
+    def stop(state):
+        if state.evaluations >= 8:
+            raise KeyboardInterrupt
+
+    optimum = minimize(
+        bowl, START, 3, METHODS["riemannian_lbfgs"](), max_evaluations=500, on_step=stop
+    )
+    assert optimum.status == "interrupted"
+    assert 0 < optimum.infidelity < optimum.history[0][1]
+    assert -np.expm1(-bowl(optimum.state.point, 0.0).value) == pytest.approx(optimum.infidelity)
+
+
+def test_adam_reports_its_best_point_not_its_last():
+    method = OptaxMethod(optax.sgd(0.19))  # overshoots along the steep direction
+    optimum = minimize(bowl, START, 3, method, max_evaluations=20)
+    assert optimum.infidelity == min(value for _, value in optimum.history)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_resumed_equals_uninterrupted(name):
+    states = []
+    whole = minimize(bowl, START, 3, METHODS[name](), max_evaluations=25, on_step=states.append)
+    kept = State.restored({k: v.copy() for k, v in states[5].arrays().items()})
+    resumed = minimize(bowl, START, 3, METHODS[name](), max_evaluations=25, state=kept)
+    assert np.array_equal(resumed.state.point, whole.state.point)
+    assert resumed.history == whole.history
+    assert resumed.status == whole.status
+
+
+def test_a_start_without_a_value_is_an_error():
+    def nowhere(point, step):
+        return Evaluation(point, np.inf, np.full(point.shape, np.nan), -np.inf)
+
+    with pytest.raises(DivergenceError, match="must be finite at the start"):
+        minimize(nowhere, START, 3, METHODS["riemannian_lbfgs"](), max_evaluations=5)
