@@ -48,6 +48,7 @@ def test_compiled_circuit_is_certified_again_from_its_files(tmp_path, start):
     assert process.returncode == 0, stderr
     assert "goal reached" in stdout
     assert stderr.splitlines() == [
+        "aqc: loading libraries",
         "aqc: computing the target state",
         "aqc: compiling the contraction",
         "aqc: optimizing",

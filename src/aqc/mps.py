@@ -63,7 +63,7 @@ def log_overlap(bra: MPS, ket: MPS) -> tuple[float, complex]:
     Example:
         >>> plus = MPS.product(np.full((3, 2), 0.5**0.5))
         >>> zeros = MPS.product(np.tile([1.0, 0.0], (3, 1)))
-        >>> round(log_overlap(zeros, plus)[0] / np.log(2), 12)
+        >>> round(float(log_overlap(zeros, plus)[0] / np.log(2)), 12)
         -1.5
     """
     boundary = np.ones((1, 1), dtype=complex)  # vL* vL
