@@ -199,6 +199,7 @@ def compile_problem(
         from aqc.baseline import best_trotter
         from aqc.certify import certify
         from aqc.fit import fit
+        from aqc.interop.fusion import from_zeros
         from aqc.interop.routing import chain_circuit
         from aqc.interop.synthesis import synthesize, two_qubit_counts
         from aqc.optimize import State
@@ -247,7 +248,7 @@ def compile_problem(
     optimum = fitted.optimum
     report(Progress("certify", 0.0, optimum.evaluations, optimum.infidelity))
     with watch.stage("certify"):
-        compiled = fitted.ansatz.circuit()
+        compiled = from_zeros(fitted.ansatz.circuit())
         emitted = synthesize(
             compiled, problem.circuit.basis, problem.circuit.coupling_map, problem.seed
         )
@@ -255,7 +256,8 @@ def compile_problem(
         chain = emitted.circuit
         if emitted.layout is not None:
             chain = chain_circuit(emitted.circuit, emitted.layout)
-        certificate = certify(chain, target)
+        # Qubits that only helped routing come last and must end in |0>.
+        certificate = certify(chain, target.padded(chain.num_qubits))
         cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
         trotter = best_trotter(hamiltonian, problem.time, state, target.mps, cx_depth)
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))

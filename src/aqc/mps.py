@@ -171,7 +171,9 @@ class Sweep:
         else:
             self.tensors[bond] = np.ascontiguousarray(center.T).reshape(chi_l, 2, keep)
             self.tensors[bond + 1] = np.ascontiguousarray(basis.T).reshape(keep, 2, chi_r)
-        return float(max(tail[len(weights) - keep - 1], 0.0)) if keep < len(weights) else 0.0
+        if keep == len(weights):
+            return 0.0
+        return float(tail[len(weights) - keep - 1]) + _ROUNDOFF_WEIGHT
 
     def _move_center(self, bond: int) -> None:
         """Move the center across a bond without a gate."""
