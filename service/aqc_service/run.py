@@ -16,7 +16,7 @@ _STATE_SECONDS, _USAGE_SECONDS, _REPORT_SECONDS = 0.15, 0.25, 0.25
 _LEAVE_SECONDS = 0.7  # from the order to leave to SIGKILL: all is over within a second
 _WARM_SECONDS = 120.0
 _FINISH_FRACTION = 0.9
-_MAX_PROCESSES = 64
+_MAX_PROCESSES = 16
 _MEMORY_MARGIN = 1.1  # the watchdog comes after the child's own limit
 
 Cause = Literal["cancelled", "handed_back", "time_limit", "memory_limit", "internal", "stale"]
@@ -171,19 +171,19 @@ class Run:
     def _check_usage(self) -> None:
         memory, cpu, processes = self.child.usage()
         self._cpu = max(self._cpu, cpu)
-        if memory > _MEMORY_MARGIN * self.memory_limit:
-            self._stop(
-                "memory_limit",
-                self.child.kill,
-                message=f"The job used {memory / 1e9:.1f} GB, but its limit is "
-                f"{self.memory_limit / 1e9:.1f} GB.",
-            )
         if processes > _MAX_PROCESSES:
             self._stop(
                 "internal",
                 self.child.kill,
                 message=f"The job started {processes - 1} processes, but at most "
                 f"{_MAX_PROCESSES} are allowed.",
+            )
+        if memory > _MEMORY_MARGIN * self.memory_limit:
+            self._stop(
+                "memory_limit",
+                self.child.kill,
+                message=f"The job used {memory / 1e9:.1f} GB, but its limit is "
+                f"{self.memory_limit / 1e9:.1f} GB.",
             )
 
     def _check_time(self) -> None:

@@ -61,6 +61,12 @@ def loop(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
         time.sleep(0.1)
 
 
+def until_asked(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
+    """Go on until the best so far is asked for."""
+    orders.finish.wait()
+    return {"status": "interrupted"}
+
+
 def allocate(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     """Take more and more memory, as private pages that the kernel counts as data."""
     blocks = []
@@ -96,5 +102,6 @@ def fail(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
 
 
 KINDS: dict[str, Callable[[Task, Reporter, Orders], dict[str, Any]]] = {
-    run.__name__: run for run in (count, noop, loop, allocate, share, fork, fail)
+    run.__name__: run
+    for run in (count, noop, loop, until_asked, allocate, share, fork, fail)
 }
