@@ -100,6 +100,7 @@ def _listen(tasks: "queue.SimpleQueue[Task]", orders: Orders) -> NoReturn:
 
 def _work(task: Task, reporter: Reporter, orders: Orders) -> int:
     try:
+        os.chdir(task.directory)  # what a library drops lands there
         _limit_memory(task.memory_bytes)
         module, _, name = task.run.partition(":")
         run: Run = getattr(importlib.import_module(module), name)

@@ -83,8 +83,8 @@ class Engine:
         return DBOSClient(system_database_engine=self._database, application_name=_APPLICATION)
 
     def warm_up(self) -> None:
-        """Import DBOS and connect now, so that the first job does not wait for it."""
-        self._client.check_connection()
+        """Import DBOS and connect, unless that was done before."""
+        _ = self._client
 
     def close(self) -> None:
         """Give back all connections."""

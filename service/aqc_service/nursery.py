@@ -1,5 +1,6 @@
 """Child processes: started ahead of time, warm, one for each slot."""
 
+import contextlib
 import json
 import os
 import queue
@@ -13,8 +14,10 @@ from typing import Any
 
 import psutil
 
-from aqc_service.processes import kill_group
+from aqc_service.processes import adopt_orphans, kill_group
 from aqc_service.protocol import Order, Task
+
+_SWEEPS = 100  # what forks faster than it is killed is left to the next sweep
 
 
 class Child:
@@ -36,7 +39,6 @@ class Child:
         )
         self.pid = self._process.pid
         self._lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._descendants: dict[int, psutil.Process] = {}
         threading.Thread(target=self._read, daemon=True, name=f"child-{self.pid}").start()
 
     def _read(self) -> None:
@@ -73,22 +75,18 @@ class Child:
         self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill the child and everything that it started."""
-        kill_group(self.pid)
-        for process in self._descendants.values():
-            try:
-                process.kill()  # psutil checks that the id was not given to another process
-            except psutil.NoSuchProcess:
-                continue
+        """Kill the child and its process group."""
+        if self._process.poll() is None:
+            kill_group(self.pid)
 
     def exit_code(self) -> int | None:
         """Return the exit code, minus the signal's number; None while it runs."""
         return self._process.poll()
 
     def wait(self) -> int:
-        """Wait for the child's end, remove what it started, and return its exit code."""
+        """Wait for the child's end and return its exit code."""
         code = self._process.wait()
-        self.kill()
+        kill_group(self.pid)  # a group outlives its leader
         assert self._process.stdin is not None
         self._process.stdin.close()
         return code
@@ -100,7 +98,6 @@ class Child:
             members = [process, *process.children(recursive=True)]
         except psutil.NoSuchProcess:
             return 0, 0.0, 0
-        self._descendants.update({member.pid: member for member in members[1:]})
         memory, cpu = 0, 0.0
         for member in members:
             try:
@@ -125,36 +122,55 @@ class Nursery:
 
     def __init__(self, slots: int, threads: int, warm_modules: Sequence[str]):
         self._slots, self._threads, self._warm_modules = slots, threads, tuple(warm_modules)
+        adopt_orphans()
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="starter")
+        self._children: set[Child] = set()
         self._lock = threading.Lock()
         self._ready: list[Future[Child]] = [self._begin(threads) for _ in range(slots)]
-        self._given: set[Child] = set()
 
     def _begin(self, threads: int) -> "Future[Child]":
-        return self._starter.submit(Child, threads, self._warm_modules)
+        return self._starter.submit(self._start, threads)
+
+    def _start(self, threads: int) -> Child:
+        child = Child(threads, self._warm_modules)
+        self._children.add(child)
+        return child
 
     def take(self, threads: int) -> Child:
         """Return a child to run one job with; a warm one if it has the right threads."""
         while True:
             with self._lock:
-                matching = threads == self._threads and self._ready
-                future = self._ready.pop(0) if matching else self._begin(threads)
+                is_warm = threads == self._threads and bool(self._ready)
+                future = self._ready.pop(0) if is_warm else self._begin(threads)
             child = future.result()
-            if child.exit_code() is None or not matching:
-                self._given.add(child)
+            if child.exit_code() is None or not is_warm:
                 return child
-            child.wait()
+            self._starter.submit(self._forget, child)
 
     def replace(self, child: Child) -> None:
         """Forget a child that has ended, and start a warm one for the next job."""
+        self._starter.submit(self._forget, child).result()
         with self._lock:
-            self._given.discard(child)
             if len(self._ready) < self._slots:
                 self._ready.append(self._begin(self._threads))
 
+    def _forget(self, child: Child) -> None:
+        """Remove a child and what it left behind; in the thread that starts children."""
+        child.kill()
+        child.wait()
+        self._children.discard(child)
+        known = {other.pid for other in self._children}
+        for _ in range(_SWEEPS):
+            strays = [one for one in psutil.Process().children() if one.pid not in known]
+            if not strays:
+                return
+            for stray in strays:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    stray.kill()
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(stray.pid, 0)
+
     def kill_all(self) -> None:
         """Kill all children, idle or not."""
-        with self._lock:
-            idle = [future for future in self._ready if not future.cancel()]
-        for child in [*(future.result() for future in idle), *list(self._given)]:
+        for child in list(self._children):
             child.kill()

@@ -8,6 +8,7 @@ import sys
 
 SUPERVISOR = "AQC_SUPERVISOR_PID"
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
@@ -19,10 +20,19 @@ def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
         parent: The parent's process id; if it is gone already, this process ends now.
         number: The signal.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+    _prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         raise SystemExit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what this process's children leave behind, so that it can be ended."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
 def follow_supervisor() -> None:

@@ -14,8 +14,9 @@ from aqc_service.settings import ServiceSettings
 _TICK = 0.05
 _STATE_SECONDS, _USAGE_SECONDS, _REPORT_SECONDS = 0.15, 0.25, 0.25
 _LEAVE_SECONDS = 0.7  # from the order to leave to SIGKILL: all is over within a second
+_WARM_SECONDS = 120.0
 _FINISH_FRACTION = 0.9
-_MAX_PROCESSES = 64
+_MAX_PROCESSES = 16
 _MEMORY_MARGIN = 1.1  # the watchdog comes after the child's own limit
 
 Cause = Literal["cancelled", "handed_back", "time_limit", "memory_limit", "internal", "stale"]
@@ -67,7 +68,8 @@ class Run:
     outcome: Outcome = field(default_factory=Outcome)
 
     def __post_init__(self) -> None:
-        self._began = time.monotonic()
+        self._began: float | None = None  # when the child was ready, and not warming up
+        self._ready_by = time.monotonic() + _WARM_SECONDS
         self._due: dict[str, float] = {}
         self._kill_at: float | None = None
         self._points: list[list[float]] = []
@@ -78,7 +80,8 @@ class Run:
     @property
     def wall_seconds(self) -> float:
         """Wall time used, over all attempts."""
-        return self.job.wall_seconds + time.monotonic() - self._began
+        used = 0.0 if self._began is None else time.monotonic() - self._began
+        return self.job.wall_seconds + used
 
     @property
     def spent(self) -> dict[str, float]:
@@ -106,7 +109,9 @@ class Run:
 
     def _take(self, message: dict[str, Any]) -> None:
         kind = message.pop("kind")
-        if kind == "progress":
+        if kind == "ready":
+            self._began = time.monotonic()
+        elif kind == "progress":
             self._points += message.pop("points", [])
             self._progress = message
         elif kind == "best":
@@ -131,6 +136,8 @@ class Run:
     def _look(self) -> None:
         now = time.monotonic()
         if self._kill_at is not None and now >= self._kill_at:
+            self.child.kill()
+        if self._began is None and now >= self._ready_by:
             self.child.kill()
         if self.stopping():
             self._stop("handed_back", self.child.terminate)
@@ -164,19 +171,19 @@ class Run:
     def _check_usage(self) -> None:
         memory, cpu, processes = self.child.usage()
         self._cpu = max(self._cpu, cpu)
-        if memory > _MEMORY_MARGIN * self.memory_limit:
-            self._stop(
-                "memory_limit",
-                self.child.kill,
-                message=f"The job used {memory / 1e9:.1f} GB, but its limit is "
-                f"{self.memory_limit / 1e9:.1f} GB.",
-            )
         if processes > _MAX_PROCESSES:
             self._stop(
                 "internal",
                 self.child.kill,
                 message=f"The job started {processes - 1} processes, but at most "
                 f"{_MAX_PROCESSES} are allowed.",
+            )
+        if memory > _MEMORY_MARGIN * self.memory_limit:
+            self._stop(
+                "memory_limit",
+                self.child.kill,
+                message=f"The job used {memory / 1e9:.1f} GB, but its limit is "
+                f"{self.memory_limit / 1e9:.1f} GB.",
             )
 
     def _check_time(self) -> None:
