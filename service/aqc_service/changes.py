@@ -39,7 +39,7 @@ def change(
     kind: str,
     data: dict[str, Any],
     states: Iterable[str],
-    attempt: int | None = None,
+    at_attempt: int | None = None,
 ) -> Job | None:
     """Change a job, if it still is what the caller thinks it is.
 
@@ -49,20 +49,22 @@ def change(
         kind: Kind of the event to append.
         data: What the event says.
         states: The job must be in one of these.
-        attempt: The job must be at this attempt; None for any.
+        at_attempt: The job must be at this attempt; None for any.
 
     Returns:
         The job after the change, None when it was something else by now.
     """
     job = tables.job
     matches = [job.c.id == job_id, job.c.state.in_(tuple(states))]
-    if attempt is not None:
-        matches.append(job.c.attempt == attempt)
+    if at_attempt is not None:
+        matches.append(job.c.attempt == at_attempt)
     changed = connection.execute(
         sa.update(job).where(*matches).values(**values, version=job.c.version + 1).returning(*job.c)
     ).one_or_none()
     if changed is None:
         return None
+    if kind == "state":
+        data = {**data, "attempt": changed.attempt}
     append_event(connection, job_id, changed.version, kind, data)
     return to_job(changed)
 
@@ -72,7 +74,7 @@ def move(
     job_id: str,
     state: str,
     *,
-    attempt: int | None = None,
+    at_attempt: int | None = None,
     came_from: Iterable[str] | None = None,
     data: dict[str, Any] | None = None,
     **values: Any,
@@ -82,7 +84,7 @@ def move(
     Args:
         connection: In a transaction that writes.
         state: The state to bring it into.
-        attempt: The job must be at this attempt; None for any.
+        at_attempt: The job must be at this attempt; None for any.
         came_from: Fewer states than those that may come before.
         data: What the event says besides the state.
         **values: Other columns to set.
@@ -94,7 +96,7 @@ def move(
         kind="state",
         data={"state": state, **(data or {})},
         states=predecessors(state) if came_from is None else came_from,
-        attempt=attempt,
+        at_attempt=at_attempt,
     )
 
 

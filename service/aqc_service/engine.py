@@ -17,6 +17,7 @@ from aqc_service.settings import ServiceSettings
 if TYPE_CHECKING:
     from dbos import DBOSClient
 
+QUEUES = ("cpu",)
 _APPLICATION = "aqc"
 _WORKFLOW = "run_job"
 # Constant: with DBOS's own default, a hash of the code, an upgrade would strand queued jobs.
@@ -82,8 +83,8 @@ class Engine:
         return DBOSClient(system_database_engine=self._database, application_name=_APPLICATION)
 
     def warm_up(self) -> None:
-        """Import DBOS and connect now, so that the first job does not wait for it."""
-        self._client.check_connection()
+        """Import DBOS and connect, unless that was done before."""
+        _ = self._client
 
     def close(self) -> None:
         """Give back all connections."""
@@ -127,11 +128,18 @@ class Engine:
     def orphans(self, alive: Iterable[str]) -> dict[str, list[str]]:
         """Return the jobs that workers hold which are not among these, by queue."""
         alive = set(alive)
+        return self._held(lambda executor: executor not in alive)
+
+    def held(self, worker_id: str) -> dict[str, list[str]]:
+        """Return the jobs that a worker holds, by queue."""
+        return self._held(lambda executor: executor == worker_id)
+
+    def _held(self, by: Callable[[str | None], bool]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for held in self._client.list_workflows(
             status="PENDING", name=_WORKFLOW, load_input=False, load_output=False
         ):
-            if held.executor_id not in alive and held.queue_name is not None:
+            if by(held.executor_id) and held.queue_name is not None:
                 found.setdefault(held.queue_name, []).append(held.workflow_id)
         return found
 

@@ -1,11 +1,14 @@
 """What the service is told by its environment: variables that begin with AQC_."""
 
+import ipaddress
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from aqc.errors import InputError
 
 
 class ServiceSettings(BaseSettings):
@@ -18,7 +21,7 @@ class ServiceSettings(BaseSettings):
         'sqlite:////srv/aqc/aqc.db'
     """
 
-    model_config = SettingsConfigDict(env_prefix="AQC_", frozen=True, ignored_types=())
+    model_config = SettingsConfigDict(env_prefix="AQC_", frozen=True)
 
     data_dir: Path = Path("aqc-data")
     """Directory of the database (SQLite) and of every file of the jobs."""
@@ -65,6 +68,9 @@ class ServiceSettings(BaseSettings):
     keep_days: Annotated[float, Field(gt=0)] = 30.0
     """Days that finished jobs and their files are kept."""
 
+    kinds: dict[str, str] = {"compile": "aqc_service.compile_job:run"}
+    """Kinds of jobs, each with the "module:function" that a child runs."""
+
     log_json: bool = False
     """Write logs as JSON lines instead of text."""
 
@@ -77,6 +83,36 @@ class ServiceSettings(BaseSettings):
         if name in ("postgres", "postgresql"):
             name = "postgresql+psycopg"
         return name + separator + rest
+
+    @property
+    def shown_url(self) -> str:
+        """The address of the database without its password."""
+        from sqlalchemy import make_url
+
+        return make_url(self.url).render_as_string(hide_password=True)
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the API listens where other machines may reach it."""
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host != "localhost"
+
+    def check_exposure(self) -> None:
+        """Refuse to serve everyone on a public address unless told to.
+
+        Raises:
+            InputError: If the address is public and `allow_open` is not set.
+
+        Example:
+            >>> ServiceSettings(host="127.0.0.1").check_exposure()
+        """
+        if self.is_public and not self.allow_open:
+            raise InputError(
+                f"The host must be a loopback address such as 127.0.0.1, but is {self.host}; there "
+                f"everyone could use the service. Say --allow-open if that is wanted.",
+            )
 
     @property
     def jobs_dir(self) -> Path:

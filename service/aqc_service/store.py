@@ -38,6 +38,9 @@ class JobNotFinished(AqcError):
 class JobQueue(Protocol):
     """What the store needs of the engine that hands jobs to workers."""
 
+    def warm_up(self) -> None:
+        """Do ahead of a transaction what takes long the first time."""
+
     def enqueue(self, connection: sa.Connection, job_id: str, queue: str, priority: int) -> None:
         """Queue a job within a transaction of ours."""
 
@@ -46,9 +49,6 @@ class JobQueue(Protocol):
 
     def forget(self, job_ids: Sequence[str]) -> None:
         """Delete what the engine knows of jobs."""
-
-    def schema_current(self) -> bool:
-        """Return whether the engine's tables are there and new enough."""
 
 
 class Store:
@@ -156,6 +156,7 @@ class Store:
             return found, True
 
     def _insert(self, values: dict[str, Any], tags: tuple[str, ...]) -> tuple[Job, bool]:
+        self.queue.warm_up()  # not while the database waits for us
         with writing(self.engine) as connection:
             found = self._replayed(connection, values)
             if found is not None:

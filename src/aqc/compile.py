@@ -175,20 +175,25 @@ def as_problem(
 
 
 def compile_problem(
-    problem: Problem, *, progress: Report | None = None, checkpoint: Path | None = None
+    problem: Problem,
+    *,
+    progress: Report | None = None,
+    checkpoint: Path | Checkpoints | None = None,
 ) -> CompileResult:
     """Compile a problem; `compile_evolution` says what comes out.
 
     Args:
         problem: What problem.json holds.
-        progress: Called with a `Progress` as the compile goes on.
+        progress: Called with a `Progress` as the compile goes on, after the work was kept.
         checkpoint: Directory to keep the work in, and to go on from.
     """
     watch = Stopwatch()
     report = progress or (lambda event: None)
     report(Progress("import"))
     check_memory(problem)
-    kept = Checkpoints(checkpoint, problem.to_json()) if checkpoint else None
+    kept = (
+        Checkpoints(checkpoint, problem.to_json()) if isinstance(checkpoint, Path) else checkpoint
+    )
     with watch.stage("import"):
         from aqc.ansatz import Ansatz
         from aqc.baseline import best_trotter
@@ -205,9 +210,9 @@ def compile_problem(
 
     def on_step(current: "State") -> None:
         count, infidelity = current.history[-1]
-        report(Progress("optimize", count / max_evaluations, count, infidelity))
         if kept:
             kept.save_in_time("state", current.arrays)
+        report(Progress("optimize", count / max_evaluations, count, infidelity))
 
     max_evaluations = problem.optimizer.max_steps
     resume = kept.load("state") if kept else None
