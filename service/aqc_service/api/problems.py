@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from aqc.checks import shown
 from aqc.errors import InputError
 from aqc_service.database import StorageError
 from aqc_service.store import IdempotencyConflict, JobNotFinished
@@ -143,13 +144,12 @@ async def _on_input_error(request: Request, error: Exception) -> JSONResponse:
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     """FastAPI validates parameters only, never bodies: those are read by the engine."""
     assert isinstance(error, RequestValidationError)
-    faults = [
-        Fault(
-            detail=f"`{item['loc'][-1]}` cannot be {item['input']!r}: {_lowered(item['msg'])}.",
-            parameter=str(item["loc"][-1]),
-        )
-        for item in error.errors()
-    ]
+    faults = []
+    for item in error.errors():
+        place, name = item["loc"][0], str(item["loc"][-1])
+        name = name.title() if place == "header" else name
+        sentence = f"`{name}` cannot be {shown(item['input'])}: {_lowered(item['msg'])}."
+        faults.append(Fault(detail=sentence, parameter=name))
     return await _on_refusal(request, Refusal(400, _first(faults), faults))
 
 
