@@ -19,7 +19,7 @@ if CHROMIUM is None and not os.environ.get("CI"):
 
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-PATIENCE = 90_000.0  # milliseconds, on a busy machine
+PATIENCE = 40_000.0  # milliseconds, on a busy machine
 SMALL = {
     "hamiltonian": {"model": "xxz_chain", "num_qubits": 8, "delta": 0.5},
     "time": 0.8,
@@ -27,12 +27,15 @@ SMALL = {
     "ansatz": {"layers": 5},
     "goal": {"infidelity": 1e-5},
 }
-# Goes on until somebody stops it: no circuit of this depth comes so close.
+# Goes on for longer than any test: no circuit of this depth comes so close.
 ENDLESS = {
     **SMALL,
-    "hamiltonian": {"model": "xxz_chain", "num_qubits": 30, "delta": 0.5},
+    "hamiltonian": {"model": "xxz_chain", "num_qubits": 60, "delta": 0.5},
+    "time": 1.0,
+    "ansatz": {"layers": 9},
     "goal": {"infidelity": 1e-13},
-    "optimizer": {"name": "optax_adam", "max_steps": 10**6},
+    "target": {"tolerance": 1e-4},
+    "optimizer": {"max_steps": 10**6},
 }
 # The two answers of the API that the page asks for knowing that they may be errors.
 EXPECTED_NOISE = re.compile(r"Failed to load resource.*(409|422|503)")
@@ -40,8 +43,11 @@ EXPECTED_NOISE = re.compile(r"Failed to load resource.*(409|422|503)")
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with service(tmp_path_factory.mktemp("service")) as address:
-        yield address
+    with pytest.MonkeyPatch.context() as patch:
+        # So that a job that is cancelled after seconds has something to show on any machine.
+        patch.setenv("AQC_CHECKPOINT_SECONDS", "0.5")
+        with service(tmp_path_factory.mktemp("service")) as address:
+            yield address
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +116,8 @@ def test_submit_watch_download(page: Page, url: str) -> None:
     result = httpx.get(f"{url}/v1/jobs/{job}/result?format=json").json()
 
     expect(page.locator("#chart .dot")).to_have_count(len(result["optimizer"]["history"]))
-    expect(page.locator("#chart .level.trotter")).to_be_visible()
-    expect(page.locator("#chart .level.goal")).to_be_visible()
+    expect(page.locator("#chart .label.trotter")).to_contain_text("best Trotter")
+    expect(page.locator("#chart .label.goal")).to_have_text("goal 10⁻⁵")
     ours = page.locator("#comparison tr").first
     expect(ours).to_contain_text(str(result["two_qubit_gates"]))
     expect(ours).to_contain_text(str(result["two_qubit_depth"]))
@@ -148,8 +154,10 @@ def test_the_curve_is_whole_after_a_cut(page: Page, url: str) -> None:
     events = httpx.get(f"{url}/v1/jobs/{job}/events").json()["events"]
     told = [point for event in events for point in event["data"].get("points", ())]
     result = httpx.get(f"{url}/v1/jobs/{job}/result?format=json").json()
-    assert [tuple(point) for point in result["history"]] == [tuple(point) for point in told]
-    expect(page.locator("#chart .dot")).to_have_count(len(told))
+    # The last steps before it stopped are told by the result alone.
+    assert told == result["history"][: len(told)]
+    assert len(told) > before
+    expect(page.locator("#chart .dot")).to_have_count(len(result["history"]))
     expect(page.locator("#certificate")).to_contain_text("Not certified")
     expect(page.get_by_role("link", name="OpenQASM 3")).to_be_visible()
 
@@ -204,15 +212,15 @@ def test_the_form_and_the_json_follow_each_other(page: Page) -> None:
     page.get_by_role("button", name="Your own terms").click()
     expect(page.get_by_label("Terms", exact=True)).to_have_value(re.compile(r'\["XX",\[0,1\],1\]'))
     page.locator("#model").select_option("heisenberg_chain")
-    page.get_by_label("field", exact=True).fill("0.5, -0.25, 1")
-    page.get_by_label("Sites").fill("3")
+    page.get_by_role("textbox", name="field", exact=True).fill("0.5, -0.25, 1")
+    page.get_by_role("textbox", name="Sites").fill("3")
     problem = json.loads(page.locator("#json").input_value())
     model = {"model": "heisenberg_chain", "num_qubits": 3, "field": [0.5, -0.25, 1]}
     assert problem["hamiltonian"] == model
     paste(page, {**SMALL, "circuit": {"basis": "ecr"}, "initial_state": [0, 1] * 4})
     expect(page.get_by_label("Two-qubit gate")).to_have_value("ecr")
     expect(page.get_by_label("Initial state")).to_have_value("[0,1,0,1,0,1,0,1]")
-    expect(page.get_by_label("delta")).to_have_value("0.5")
+    expect(page.get_by_role("textbox", name="delta")).to_have_value("0.5")
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/ui/jobs/{job}"])

@@ -7,7 +7,7 @@ export function number(value) {
   const size = Math.abs(value);
   if (size < 1e-3 || size >= 1e5) {
     const [digits, power] = value.toExponential(2).split("e");
-    return `${Number(digits)}·10${superscript(Number(power))}`;
+    return `${Number(digits) === 1 ? "" : `${Number(digits)}·`}10${superscript(Number(power))}`;
   }
   return String(Number(value.toPrecision(3)));
 }
