@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 from aqc_service import schema
@@ -35,7 +36,7 @@ class Service:
 
     def __init__(self, settings: ServiceSettings, **variables: str):
         self.settings = settings
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[subprocess.Popen[Any]] = []
         schema.upgrade(settings)
         self.store = Store.open(settings)
         self.variables = variables
@@ -108,6 +109,9 @@ class Service:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
         self.store.close()
 
 
