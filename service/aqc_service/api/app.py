@@ -35,10 +35,11 @@ def create_app(store: Store, settings: ServiceSettings) -> FastAPI:
     app.state.store = store
     app.state.settings = settings
     app.state.streams = events.Streams()
+    app.state.routers = [module.router for module in (jobs, events, results, service)]
+    for router in app.state.routers:
+        app.include_router(router)
     problems.install(app)
     app.add_middleware(RequestContext)
-    for module in (jobs, events, results, service):
-        app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
