@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from aqc.ansatz import Ansatz
 from aqc.errors import InputError
 from aqc.gates import cx_count

@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.linalg
+
 from aqc.blocks import BLOCKS
 from aqc.gates import pauli
 from reference import random_unitaries

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from aqc.checkpoint import Checkpoints, load_arrays, save_arrays
 from aqc.errors import InputError
 

@@ -1,21 +1,17 @@
-import importlib.metadata
-import io
+"""The command line with a quick stand-in for the compiler."""
+
 import json
-import os
-import signal
 import subprocess
 import sys
 import types
-from typing import Any, ClassVar
-from unittest import mock
+from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from aqc import commands, console, output, runtime
-from aqc.cli import app
+from aqc import output
 from aqc.errors import DivergenceError, TruncationError
 from aqc.progress import Progress
+from command_line import call, refused
 
 PROBLEM = {
     "hamiltonian": {"model": "xxz_chain", "num_qubits": 4},
@@ -62,15 +58,6 @@ class FakeResult:
         }
 
 
-@pytest.fixture(autouse=True)
-def environment(tmp_path):
-    """Commands set thread limits and the cache directory of the process; undo that."""
-    # A test's process keeps no compiled code: JAX would go on using the directory of one test.
-    changes = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "JAX_COMPILATION_CACHE_DIR": ""}
-    with mock.patch.dict(os.environ, changes):
-        yield
-
-
 @pytest.fixture
 def problem(tmp_path):
     path = tmp_path / "problem.json"
@@ -94,19 +81,6 @@ def compiler(monkeypatch):
 
     install(quick)
     return install
-
-
-def call(*arguments, **settings):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], **settings)
-
-
-def refused(result, *fragments):
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    assert "Traceback" not in result.stderr
-    for fragment in fragments:
-        assert fragment in result.stderr
-    return True
 
 
 # --- compile: what is written ---
@@ -194,158 +168,6 @@ def test_quiet_says_nothing(problem, tmp_path, compiler):
 def test_without_a_terminal_there_is_a_line_for_each_stage(problem, tmp_path, compiler):
     lines = call("compile", problem, "--out", tmp_path / "out").stderr.splitlines()
     assert lines[:2] == ["aqc: computing the target state", "aqc: optimizing"]
-
-
-def test_bar_shows_stage_evaluations_and_infidelity(monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    with mock.patch.dict(os.environ, TERM="xterm", COLUMNS="120"), console.for_people() as report:
-        report(Progress("target"))
-        report(Progress("optimize", 0.5, 17, 0.0345))
-    shown = sys.stderr.getvalue()
-    assert "optimizing" in shown
-    assert "17 evaluations, infidelity 0.0345" in shown
-
-
-# --- the real compile ---
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    """Start the script in a process of its own; compiled code is shared by this file's runs."""
-    cache = tmp_path_factory.mktemp("cache")
-    processes = []
-
-    def run(*arguments):
-        command = [sys.executable, "-m", "aqc.cli", *map(str, arguments)]
-        environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(cache)}
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        processes.append(process)
-        return process
-
-    yield run
-    for process in processes:
-        process.kill()
-        process.communicate()
-
-
-def test_compiled_circuit_is_certified_again_from_its_files(tmp_path, start):
-    from qiskit import QuantumCircuit
-
-    from aqc.interop.files import load_circuit
-    from aqc.interop.qasm import to_qasm3
-
-    path, out = tmp_path / "problem.json", tmp_path / "out"
-    chain = {"model": "ising_chain", "num_qubits": 5, "g": 0.7, "h": 0.3}
-    problem = {"hamiltonian": chain, "time": 1.0, "ansatz": {"layers": 4}, "initial_state": "neel"}
-    path.write_text(json.dumps(problem))
-    process = start("compile", path, "--out", out)
-    stdout, stderr = process.communicate()
-    assert process.returncode == 0, stderr
-    assert "goal reached" in stdout
-    assert stderr.splitlines() == [
-        "aqc: computing the target state",
-        "aqc: compiling the contraction",
-        "aqc: optimizing",
-        "aqc: certifying",
-    ]
-    result = json.loads((out / "result.json").read_text())
-    assert 0 < result["infidelity"] <= 0.01
-    for name in ("circuit.qasm", "circuit.qasm2", "circuit.qpy"):
-        again = json.loads(call("certify", out / name, path, "--json").stdout)
-        assert again["fidelity"] == pytest.approx(result["certificate"]["fidelity"], abs=1e-12)
-    assert f"{result['infidelity']:.3g}" in call("certify", out / "circuit.qasm", path).stdout
-
-    layout = (3, 6, 0, 1, 5)
-    device = QuantumCircuit(7).compose(load_circuit(out / "circuit.qpy"), layout)
-    (tmp_path / "device.qasm").write_text(to_qasm3(device))
-    on_device = call("certify", tmp_path / "device.qasm", path, "--json", "--layout", "3,6,0,1,5")
-    again = json.loads(on_device.stdout)
-    assert again["fidelity"] == pytest.approx(result["certificate"]["fidelity"], abs=1e-12)
-    for layout in ("3,6,0,1,1", "3,6", "a"):
-        wrong = call("certify", tmp_path / "device.qasm", path, "--layout", layout)
-        assert wrong.exit_code == 2
-
-
-LONG = {
-    "hamiltonian": {"model": "xxz_chain", "num_qubits": 20},
-    "time": 1.0,
-    "initial_state": "neel",
-    "ansatz": {"layers": 7},
-    "target": {"tolerance": 1e-4},
-    "goal": {"infidelity": 1e-12},
-    "optimizer": {"max_steps": 10**6},
-}
-
-
-def interrupt_when(process, ready):
-    """Send what Ctrl-C sends at the first progress line that is `ready`."""
-    for line in process.stdout:
-        if ready(json.loads(line)):
-            process.send_signal(signal.SIGINT)
-            return
-
-
-def test_ctrl_c_keeps_the_best_circuit_so_far(tmp_path, start):
-    path, out = tmp_path / "problem.json", tmp_path / "out"
-    path.write_text(json.dumps(LONG))
-    process = start("compile", path, "--out", out, "--json-progress")
-    interrupt_when(process, lambda report: report["evaluations"] >= 5)
-    stdout, stderr = process.communicate()
-    assert process.returncode == 130, stderr
-    result = json.loads((out / "result.json").read_text())
-    assert result["optimizer"]["status"] == "interrupted"
-    assert sorted(file.name for file in out.iterdir()) == sorted(output.FILES)
-    history = [infidelity for _, infidelity in result["optimizer"]["history"]]
-    assert len(history) >= 3
-    assert result["infidelity"] == pytest.approx(min(history), rel=1e-3)
-    done = json.loads(stdout.splitlines()[-1])
-    assert (done["stage"], done["infidelity"]) == ("done", result["infidelity"])
-
-
-@pytest.mark.parametrize("times", [1, 2])
-def test_ctrl_c_before_the_optimization_or_after_it_writes_nothing(tmp_path, start, times):
-    path = tmp_path / "problem.json"
-    path.write_text(json.dumps(LONG))
-    process = start("compile", path, "--out", tmp_path / "out", "--json-progress")
-    if times == 1:
-        interrupt_when(process, lambda report: (report["fraction"] or 0) > 0)
-    else:
-        interrupt_when(process, lambda report: report["evaluations"] >= 5)
-        interrupt_when(process, lambda report: report["stage"] == "certify")
-    _, stderr = process.communicate()
-    assert process.returncode == 130
-    assert stderr == "aqc: interrupted; nothing was written.\n"
-    assert os.listdir(tmp_path) == ["problem.json"]
-
-
-def test_certify_refuses_what_it_cannot_measure(problem, tmp_path):
-    header = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
-    for text, fragment in (
-        (header + "qreg q[3];\nh q[0];\n", "4 qubits"),
-        (header + "qreg q[4];\ncreg c[1];\nmeasure q[0] -> c[0];\n", "measure"),
-        ("h q[0];", "OPENQASM"),
-    ):
-        circuit = tmp_path / "circuit.qasm"
-        circuit.write_text(text)
-        result = call("certify", circuit, problem)
-        assert result.exit_code == 2
-        assert f"{circuit}: " in result.stderr
-        assert fragment in result.stderr
-    assert refused(call("certify", tmp_path / "none.qasm", problem), "none.qasm")
-
-
-def test_problem_that_needs_too_much_memory_is_refused(tmp_path):
-    path = tmp_path / "problem.json"
-    path.write_text(json.dumps({**LONG, "ansatz": {"layers": 31}, "limits": {"memory_gb": 1}}))
-    result = call("compile", path, "--out", tmp_path / "out", "--quiet")
-    assert refused(result, f"{path}: /limits/memory_gb: ", "predicted")
-    assert not (tmp_path / "out").exists()
 
 
 # --- compile: interruption and failure ---
@@ -491,7 +313,7 @@ def test_directory_with_a_result_is_refused_unless_forced(problem, tmp_path, com
 
 def test_directory_with_other_files_is_refused(problem, tmp_path):
     assert refused(call("compile", problem, "--out", tmp_path), "must be empty", "problem.json")
-    assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == ["problem.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["problem.json"]
 
 
 def test_empty_directory_is_accepted(problem, tmp_path, compiler):
@@ -535,14 +357,6 @@ def test_light_commands_load_no_heavy_library(command):
     assert not heavy & modules
 
 
-def test_version_lists_what_a_result_depends_on():
-    found = json.loads(call("version", "--json").stdout)
-    assert found["numpy"] == importlib.metadata.version("numpy")
-    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
-    printed = call("version").stdout
-    assert all(name in printed and version in printed for name, version in found.items())
-
-
 def test_models_prints_every_formula_and_parameter():
     from aqc.models import MODELS
 
@@ -559,49 +373,6 @@ def test_show_refuses_what_is_no_result(tmp_path):
     for text in ("{", "[]", "{}"):
         (tmp_path / "result.json").write_text(text)
         assert refused(call("show", tmp_path), "result.json is not")
-
-
-# --- commands of other packages ---
-
-
-class EntryPoint(importlib.metadata.EntryPoint):
-    loaded: ClassVar[list[str]] = []
-
-    def load(self):
-        self.loaded.append(self.name)
-        return super().load()
-
-
-@pytest.fixture
-def entry_points(monkeypatch):
-    module = types.ModuleType("other_package")
-    module.greet = greet
-    monkeypatch.setitem(sys.modules, "other_package", module)
-    points = [
-        EntryPoint("greet", "other_package:greet", "aqc.commands"),
-        EntryPoint("broken", "package_that_is_missing:app [service]", "aqc.commands"),
-    ]
-    monkeypatch.setattr(commands, "entry_points", lambda group: points)
-    EntryPoint.loaded.clear()
-
-
-def greet(name: str) -> None:
-    """Say hello."""
-    print(f"hello {name}")  # noqa: T201
-
-
-def test_commands_of_other_packages_are_listed_without_loading(entry_points):
-    printed = call("--help").stdout
-    assert "greet" in printed
-    assert "broken" in printed
-    assert EntryPoint.loaded == []
-
-
-def test_commands_of_other_packages_run(entry_points):
-    assert call("greet", "Neel").stdout == "hello Neel\n"
-    assert EntryPoint.loaded == ["greet"]
-    assert "Say hello." in call("greet", "--help").stdout
-    assert refused(call("broken"), "package_that_is_missing", "extra `service`")
 
 
 # --- the process ---
@@ -623,46 +394,3 @@ app(["compile", {str(problem)!r}, "--out", {str(tmp_path / "out")!r}])
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.stdout.split("\n")[0] == "numpy sees 3"
     assert (run.returncode, "/hamiltonian" in run.stderr) == (2, True)
-
-
-def test_threads_given_by_the_problem_the_environment_or_the_default():
-    from aqc.settings import LimitSettings
-
-    assert LimitSettings().threads == runtime.DEFAULT_THREADS
-    for given, before, after in (
-        (5, None, "5"),
-        (5, "7", "5"),
-        (None, "7", "7"),
-        (None, None, "2"),
-    ):
-        with mock.patch.dict(os.environ):
-            os.environ.pop("OMP_NUM_THREADS", None)
-            if before:
-                os.environ["OMP_NUM_THREADS"] = before
-            runtime.limit_threads(given)
-            assert os.environ["OMP_NUM_THREADS"] == after
-
-
-@pytest.mark.parametrize(
-    "text", [b"", b"[]", b"\xff", b'{"limits": {"threads": true}}', b"[" * 10**5]
-)
-def test_no_text_keeps_the_problem_from_being_read(text):
-    assert runtime.requested_threads(text) is None
-
-
-def test_compilation_cache_is_the_users_and_a_given_one_is_kept(tmp_path):
-    del os.environ["JAX_COMPILATION_CACHE_DIR"]
-    runtime.use_compilation_cache()
-    directory = os.environ["JAX_COMPILATION_CACHE_DIR"]
-    assert directory.startswith(str(tmp_path / "cache" / "aqc" / "jax-"))
-    assert os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] == "0"
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = "elsewhere"
-    runtime.use_compilation_cache()
-    assert os.environ["JAX_COMPILATION_CACHE_DIR"] == "elsewhere"
-
-
-def test_unusable_cache_directory_is_no_obstacle(tmp_path):
-    (tmp_path / "cache").write_text("a file")
-    del os.environ["JAX_COMPILATION_CACHE_DIR"]
-    runtime.use_compilation_cache()
-    assert "JAX_COMPILATION_CACHE_DIR" not in os.environ

@@ -1,5 +1,5 @@
-import numpy as np
 import pytest
+
 from aqc.evolved import angle_between, evolve_within, forecast_bond, guess_steps
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS

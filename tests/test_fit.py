@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from aqc.ansatz import Ansatz
 from aqc.evolved import evolve_within
 from aqc.fit import fit, precisions

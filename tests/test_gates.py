@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
+
 from aqc.gates import (
     CX,
     bloch_state,

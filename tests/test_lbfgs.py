@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from aqc.lbfgs import LBFGS, cubic_minimum, wolfe_search
 
 

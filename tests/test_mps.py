@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from aqc.mps import MPS, Sweep, log_overlap, normalized
 from reference import apply_gate, kron, random_product, random_unitaries
 

@@ -1,6 +1,7 @@
 import jax
 import numpy as np
 import pytest
+
 from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.objective import OBJECTIVES, evaluate

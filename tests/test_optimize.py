@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import optax
 import pytest
+
 from aqc.errors import DivergenceError
 from aqc.objective import Evaluation
 from aqc.optimize import METHODS, OptaxMethod, State, minimize

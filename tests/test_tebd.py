@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from aqc.errors import TruncationError
 from aqc.tebd import apply_layers, evolve
 from aqc.trotter import Layer

@@ -1,6 +1,9 @@
+import itertools
+
 import numpy as np
 import pytest
 import scipy.linalg
+
 from aqc.hamiltonian import Hamiltonian
 from aqc.trotter import brick_layers, schedule, splits_exactly
 from reference import apply_gate, evolved, kron, random_chain, random_product
@@ -33,7 +36,7 @@ def test_fractions_of_each_group_sum_to_one(order, groups):
     plan = schedule(groups, 3, order)
     for group in range(groups):
         assert sum(f for g, f in plan if g == group) == pytest.approx(1.0)
-    assert all(a[0] != b[0] for a, b in zip(plan, plan[1:], strict=False))
+    assert all(a[0] != b[0] for a, b in itertools.pairwise(plan))
 
 
 def test_second_order_is_the_textbook_product():

@@ -41,7 +41,7 @@ _HOME = {
     "Hamiltonian": "aqc.hamiltonian",
     "InputError": "aqc.errors",
     "Problem": "aqc.problem",
-    "Progress": "aqc.compile",
+    "Progress": "aqc.progress",
     "Target": "aqc.target",
     "TruncationError": "aqc.errors",
     "UnsupportedGateError": "aqc.errors",
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     __version__: str
     from aqc.ansatz import Ansatz
     from aqc.certify import Certificate, certify
-    from aqc.compile import CompileResult, Progress, compile_evolution, compile_problem
+    from aqc.compile import CompileResult, compile_evolution, compile_problem
     from aqc.errors import (
         AqcError,
         DivergenceError,
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     )
     from aqc.hamiltonian import Hamiltonian
     from aqc.problem import Problem
+    from aqc.progress import Progress
     from aqc.target import Target
 else:
 

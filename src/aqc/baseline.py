@@ -14,10 +14,13 @@ from aqc.gates import cx_count, evolution
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, log_overlap
 from aqc.tebd import apply_layers
+from aqc.threads import one_blas_thread
 from aqc.trotter import Layer, brick_layers, couplings_commute, schedule
 
 # Good for infidelities down to 1e-6; the product formulas at shallow depth are far above it.
 _TRUNCATION_ANGLE = 1e-3
+# A formula whose fewest steps are much deeper than the circuit is no comparison.
+_DEEPEST = 1.25
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Baseline:
         return 1.0 - self.fidelity
 
 
+@one_blas_thread()
 def best_trotter(
     hamiltonian: Hamiltonian,
     time: float,
@@ -72,7 +76,12 @@ def best_trotter(
             fidelity = min(1.0, float(np.exp(2 * log_overlap(target, evolved.mps)[0])))
             fused = build is brick_layers
             found.append(Baseline(order, steps, fused, fidelity, cx_depth, cx))
-    return max(found, key=lambda formula: formula.fidelity)
+    shallowest = min(formula.two_qubit_depth for formula in found)
+    fair = max(shallowest, _DEEPEST * depth)
+    return max(
+        (formula for formula in found if formula.two_qubit_depth <= fair),
+        key=lambda formula: formula.fidelity,
+    )
 
 
 Builder = Callable[[Hamiltonian, float, int, int], list[Layer]]

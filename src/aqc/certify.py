@@ -115,7 +115,7 @@ def certify(
     fused = fuse(circuit)
     measured = _simulator(method, num_qubits)(fused, target.mps)
     log_fidelity = min(2 * measured.log_overlap, 0.0)
-    infidelity = float(-np.expm1(log_fidelity))
+    infidelity = float(-np.expm1(log_fidelity)) + 0.0  # no negative zero
     # An amplitude's error enters F = |amplitude|^2 twice.
     rounding = 2 * _ROUNDING_PER_GATE * (circuit.size() + fused.size() + num_qubits)
     measured_angle = float(np.arcsin(np.sqrt(min(1.0, infidelity + rounding))))

@@ -135,6 +135,29 @@ def compile_evolution(
         >>> result.certificate.infidelity <= 0.01 and result.two_qubit_depth <= 7
         True
     """
+    problem = as_problem(hamiltonian, time, **settings)
+    return compile_problem(problem, progress=progress, checkpoint=checkpoint)
+
+
+def as_problem(
+    hamiltonian: "Hamiltonian | SparsePauliOp | PauliEvolutionGate | dict[str, Any]",
+    time: float | None = None,
+    **settings: Any,
+) -> Problem:
+    """Return the problem that the arguments of `compile_evolution` ask for.
+
+    Args:
+        hamiltonian: An open chain, in any of the forms that name one.
+        time: Left out for a PauliEvolutionGate, which has its own.
+        **settings: The other fields of problem.json.
+
+    Raises:
+        InputError: If the problem is refused.
+
+    Example:
+        >>> as_problem({"model": "xxz_chain", "num_qubits": 6}, 0.5).num_qubits
+        6
+    """
     if not isinstance(hamiltonian, Hamiltonian | dict):
         from aqc.interop.qiskit import hamiltonian_from_qiskit
 
@@ -148,8 +171,7 @@ def compile_evolution(
             time = own_time
     if time is None:
         raise InputError("`time` must be given for a Hamiltonian, but is missing.", "/time")
-    problem = Problem.build(hamiltonian, time, **settings)
-    return compile_problem(problem, progress=progress, checkpoint=checkpoint)
+    return Problem.build(hamiltonian, time, **settings)
 
 
 def compile_problem(
@@ -167,7 +189,7 @@ def compile_problem(
     """
     watch = Stopwatch()
     report = progress or (lambda event: None)
-    report(Progress("target", 0.0))
+    report(Progress("import"))
     check_memory(problem)
     kept = (
         Checkpoints(checkpoint, problem.to_json()) if isinstance(checkpoint, Path) else checkpoint
@@ -280,39 +302,52 @@ def check_memory(problem: Problem, chi: int | None = None) -> int:
 
     Args:
         problem: What problem.json holds.
-        chi: The target's bond dimension; forecast from a small part of the chain if not known.
+        chi: The target's bond dimension; forecast from a small part of the chain if not known
+            and if it decides.
 
     Raises:
         InputError: If more memory is needed than `limits.memory_gb`.
     """
-    n, layers, settings = problem.num_qubits, problem.ansatz.layers, problem.target
     limit = problem.limits.memory_gb * 1e9
-
-    def needed(bond: int) -> float:
-        method = choose_engine(n, layers, bond, problem.overlap)
-        return _BASE_MEMORY + memory(n, layers, bond, method)
-
     if chi is None:
-        chi = 1
-        if needed(1) <= limit < needed(settings.max_bond):
-            from aqc.evolved import forecast_bond
-
-            chi = forecast_bond(
-                problem.to_hamiltonian(),
-                problem.product_state(),
-                problem.time,
-                settings.tolerance,
-                settings.max_bond,
-            )
-    predicted = needed(chi)
+        decides = _needed(problem, 1) <= limit < _needed(problem, problem.target.max_bond)
+        chi = forecast_memory(problem)[1] if decides else 1
+    predicted = _needed(problem, chi)
     if predicted > limit:
         raise InputError(
-            f"`limits.memory_gb` must cover the predicted {predicted / 1e9:.1f} GB for {layers} "
-            f"layers and bond dimension {chi}, but is {problem.limits.memory_gb:g}; use fewer "
-            f"layers, a coarser `target.tolerance`, or allow more memory.",
+            f"`limits.memory_gb` must cover the predicted {predicted / 1e9:.1f} GB for "
+            f"{problem.ansatz.layers} layers and bond dimension {chi}, but is "
+            f"{problem.limits.memory_gb:g}; use fewer layers, a coarser `target.tolerance`, or "
+            f"allow more memory.",
             "/limits/memory_gb",
         )
     return int(predicted)
+
+
+def forecast_memory(problem: Problem) -> tuple[int, int]:
+    """Return the bytes that a problem will need, and the bond dimension they are forecast for.
+
+    Example:
+        >>> problem = Problem.build({"model": "xxz_chain", "num_qubits": 20}, 0.1)
+        >>> forecast_memory(problem)[0] < 1e9
+        True
+    """
+    from aqc.evolved import forecast_bond
+
+    settings = problem.target
+    chi = forecast_bond(
+        problem.to_hamiltonian(),
+        problem.product_state(),
+        problem.time,
+        settings.tolerance,
+        settings.max_bond,
+    )
+    return int(_needed(problem, chi)), chi
+
+
+def _needed(problem: Problem, chi: int) -> float:
+    n, layers = problem.num_qubits, problem.ansatz.layers
+    return _BASE_MEMORY + memory(n, layers, chi, choose_engine(n, layers, chi, problem.overlap))
 
 
 def _status(status: str, reached: bool) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from aqc.progress import Progress, Report
 
 _STAGES = {
+    "import": "loading libraries",
     "target": "computing the target state",
     "compile": "compiling the contraction",
     "optimize": "optimizing",

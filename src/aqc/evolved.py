@@ -15,6 +15,7 @@ from aqc.gates import evolution
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, log_overlap
 from aqc.target import Target
+from aqc.threads import one_blas_thread
 from aqc.trotter import Layer, brick_layers, schedule, splits_exactly
 
 _TRUNCATION_SHARE = 0.7
@@ -43,6 +44,7 @@ class Evolver(Protocol):
     ) -> tebd.Evolution: ...
 
 
+@one_blas_thread()
 def evolve_within(
     hamiltonian: Hamiltonian,
     state: np.ndarray,
@@ -164,6 +166,7 @@ def guess_steps(hamiltonian: Hamiltonian, state: np.ndarray, time: float, angle:
     return _even(periods * steps * max(1.0, error / allowed) ** 0.25)
 
 
+@one_blas_thread()
 def forecast_bond(
     hamiltonian: Hamiltonian, state: np.ndarray, time: float, tolerance: float, max_bond: int
 ) -> int:
@@ -184,7 +187,7 @@ def forecast_bond(
 def _apply_dense(vector: np.ndarray, bonds: np.ndarray, time: float, steps: int) -> np.ndarray:
     for layer in _window_layers(bonds, time, steps):
         for number, gate in enumerate(layer.gates):
-            bond = layer.first_bond + 2 * number
+            bond = (layer.first_bond or 0) + 2 * number
             vector = np.matmul(gate, vector.reshape(2**bond, 4, -1)).ravel()
     return vector
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from aqc import overlap
@@ -127,7 +128,7 @@ def fit(
             if optimum.status != "stalled":
                 break
             state = optimum.state
-        matrices = np.asarray(BLOCKS[ansatz.block].matrices(optimum.state.point), complex)
+        matrices = np.asarray(BLOCKS[ansatz.block].matrices(jnp.asarray(optimum.state.point)))
     return Fit(ansatz.with_blocks(_unitary(matrices)), optimum, engine, seconds)
 
 
@@ -145,5 +146,5 @@ def _compiled(
 
 def _unitary(matrices: np.ndarray) -> np.ndarray:
     """Return the nearest unitaries, to double precision also after single."""
-    left, _, right = np.linalg.svd(matrices)
+    left, _, right = np.linalg.svd(matrices.astype(np.complex128))
     return left @ right

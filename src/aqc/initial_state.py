@@ -1,6 +1,6 @@
 """The product state from which the evolution starts, in the five forms of problem.json."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,7 @@ def amplitudes(state: InitialState, num_qubits: int) -> np.ndarray:
     """
     if isinstance(state, BlochState):
         return np.array([bloch_state(theta, phi) for theta, phi in state.bloch])
+    bits: Sequence[int] | np.ndarray
     if isinstance(state, str):
         bits = _NAMED[state](num_qubits) if state in _NAMED else [int(b) for b in reversed(state)]
     else:

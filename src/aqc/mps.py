@@ -3,7 +3,6 @@
 Tensors have legs (vL, i, vR): left bond, physical index, right bond. Site 0 is leftmost.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +63,7 @@ def log_overlap(bra: MPS, ket: MPS) -> tuple[float, complex]:
     Example:
         >>> plus = MPS.product(np.full((3, 2), 0.5**0.5))
         >>> zeros = MPS.product(np.tile([1.0, 0.0], (3, 1)))
-        >>> round(log_overlap(zeros, plus)[0] / np.log(2), 12)
+        >>> round(float(log_overlap(zeros, plus)[0] / np.log(2)), 12)
         -1.5
     """
     boundary = np.ones((1, 1), dtype=complex)  # vL* vL
@@ -115,14 +114,12 @@ class Sweep:
         """The state now."""
         return MPS(tuple(self.tensors))
 
-    def apply(
-        self, first_bond: int, gates: Sequence[np.ndarray], angle: float, max_bond: int
-    ) -> None:
+    def apply(self, first_bond: int, gates: np.ndarray, angle: float, max_bond: int) -> None:
         """Apply gates on bonds first_bond, first_bond + 2, ... and truncate.
 
         Args:
             first_bond: 0 for even bonds, 1 for odd ones.
-            gates: 4x4 matrices, one per bond.
+            gates: One per bond, shape (bonds, 4, 4).
             angle: How far, in radians, this layer's truncation may turn the state; more is lost
                 only where `max_bond` forces it.
             max_bond: Largest bond dimension kept.

@@ -81,9 +81,8 @@ class OptaxMethod:
             return
         self._start(arrays["leaf_0"].size)
         self._position = arrays["leaf_0"]
-        tree = jax.tree.structure(self._state)
-        leaves = [arrays[f"leaf_{k}"] for k in range(1, tree.num_leaves + 1)]
-        self._state = jax.tree.unflatten(tree, leaves)
+        leaves = [arrays[f"leaf_{k}"] for k in range(1, len(arrays))]
+        self._state = jax.tree.unflatten(jax.tree.structure(self._state), leaves)
 
     def _start(self, size: int) -> None:
         if self._position is None:

@@ -13,6 +13,7 @@ from pydantic import (
     WithJsonSchema,
     field_validator,
 )
+from pydantic.config import JsonDict
 
 from aqc import hamiltonian_json
 from aqc import initial_state as states
@@ -32,7 +33,7 @@ from aqc.settings import (
 from aqc.strict_json import parse_json
 
 _TERMS_EXAMPLE = {"num_qubits": 2, "terms": [["XX", [0, 1], 1.0], ["Z", [0], 0.5]]}
-_MODEL_EXAMPLE = {"model": "xxz_chain", "num_qubits": 50}
+_MODEL_EXAMPLE: JsonDict = {"model": "xxz_chain", "num_qubits": 50}
 
 
 def _read_initial_state(value: Any, info: ValidationInfo) -> states.InitialState:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["target", "compile", "optimize", "certify"]
+Stage = Literal["import", "target", "compile", "optimize", "certify"]
 
 
 @dataclass(frozen=True)

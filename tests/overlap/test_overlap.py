@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.mps import MPS, normalized

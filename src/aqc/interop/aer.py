@@ -11,16 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from qiskit import QuantumCircuit
+from qiskit.circuit import Gate
 from qiskit.circuit.library import CZGate
-from qiskit.exceptions import QiskitError
 from qiskit.transpiler import PassManager
-from qiskit.transpiler.passes import (
-    Collect1qRuns,
-    Collect2qBlocks,
-    ConsolidateBlocks,
-    RemoveBarriers,
-    Unroll3qOrMore,
-)
+from qiskit.transpiler.passes import Collect1qRuns, Collect2qBlocks, ConsolidateBlocks
 from qiskit_aer import AerSimulator
 
 from aqc.errors import TruncationError, UnsupportedGateError
@@ -58,7 +52,9 @@ class Simulation:
 
 
 def fuse(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Return the same circuit as unitaries on one or two qubits, one per run on the same pair.
+    """Return the circuit as unitaries on one or two qubits, one per run of gates on the same pair.
+
+    The global phase may change.
 
     Raises:
         UnsupportedGateError: If an instruction has no unitary matrix of numbers.
@@ -69,28 +65,37 @@ def fuse(circuit: QuantumCircuit) -> QuantumCircuit:
         >>> fuse(circuit).size()
         1
     """
-    passes = PassManager(
-        [
-            Unroll3qOrMore(),
-            RemoveBarriers(),
-            Collect2qBlocks(),
-            Collect1qRuns(),
-            ConsolidateBlocks(force_consolidate=True),
-        ]
-    )
-    try:
-        fused = passes.run(circuit)
-    except QiskitError as error:
+    if circuit.parameters:
+        names = ", ".join(f"'{parameter.name}'" for parameter in circuit.parameters)
         raise UnsupportedGateError(
-            f"`circuit` must hold only gates that Qiskit can take apart, but it says: {error}."
-        ) from error
-    for name in fused.count_ops():
-        if name != "unitary":
+            f"`circuit` must hold only numbers for parameters, but holds {names}; use "
+            f"`assign_parameters` first."
+        )
+    plain = circuit.copy_empty_like()
+    for gate, qubits in _small_gates(circuit):
+        plain.append(gate, qubits)
+    collect = [Collect2qBlocks(), Collect1qRuns(), ConsolidateBlocks(force_consolidate=True)]
+    return PassManager(collect).run(plain)
+
+
+def _small_gates(circuit: QuantumCircuit) -> Iterator[tuple[Gate, list[int]]]:
+    """Yield gates on one or two qubits whose matrix Qiskit knows, with the qubits' numbers."""
+    for instruction in circuit.data:
+        operation = instruction.operation
+        qubits = [circuit.find_bit(qubit).index for qubit in instruction.qubits]
+        if operation.name == "barrier":
+            continue
+        if isinstance(operation, Gate) and len(qubits) <= 2 and hasattr(operation, "__array__"):
+            yield operation, qubits
+            continue
+        definition = getattr(operation, "definition", None)
+        if definition is None:
             raise UnsupportedGateError(
-                f"`circuit` must hold only unitary gates without free parameters, but holds "
-                f"'{name}'; remove it, or bind its parameters."
+                f"`circuit` must hold only unitary gates with a known matrix or definition, but "
+                f"holds '{operation.name}'; remove it."
             )
-    return fused
+        for gate, inner in _small_gates(definition):
+            yield gate, [qubits[number] for number in inner]
 
 
 def simulate_statevector(circuit: QuantumCircuit) -> np.ndarray:

@@ -72,7 +72,7 @@ def evolve(
         gates = list(enumerate(layer.gates))
         to_right = done % 2 == 0
         for number, gate in gates if to_right else reversed(gates):
-            bond = layer.first_bond + 2 * number
+            bond = (layer.first_bond or 0) + 2 * number
             psi.canonicalize_((bond, bond + 1), cur_orthog=(center, center))
             psi.gate_split_(
                 gate,

@@ -14,13 +14,13 @@ class DenseData(NamedTuple):
     """What the contraction needs beside the blocks (arrays only).
 
     Attributes:
-        index: Numbers of the blocks, shape (pairs of layers, n - 1); the identity, which follows
-            the blocks, fills up the last pair. Even bonds come first in each pair.
+        numbers: The number of each block, shape (pairs of layers, n - 1); the identity, which
+            follows the blocks, fills up the last pair. Even bonds come first in each pair.
         state: Product state, shape (2**n,).
         target: Conjugated target, shape (2**n,).
     """
 
-    index: jax.Array
+    numbers: jax.Array
     state: jax.Array
     target: jax.Array
 
@@ -29,15 +29,17 @@ def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> DenseData:
     """Lay out ansatz and target as vectors."""
     n = ansatz.num_qubits
     pairs = (ansatz.layers + 1) // 2
-    index = np.full((pairs, n - 1), len(ansatz.blocks), dtype=np.int32)
+    numbers = np.full((pairs, n - 1), len(ansatz.blocks), dtype=np.int32)
     number = 0
     for layer, bonds in enumerate(ansatz.bonds):
         for bond in bonds:
-            index[layer // 2, bond] = number
+            numbers[layer // 2, bond] = number
             number += 1
     state = MPS.product(ansatz.state).to_dense()
     return DenseData(
-        jnp.asarray(index), jnp.asarray(state, dtype), jnp.asarray(target.to_dense().conj(), dtype)
+        jnp.asarray(numbers),
+        jnp.asarray(state, dtype),
+        jnp.asarray(target.to_dense().conj(), dtype),
     )
 
 
@@ -48,10 +50,10 @@ def log_fidelity(blocks: jax.Array, data: DenseData) -> jax.Array:
         blocks: shape (number of blocks, 4, 4), complex64 or complex128.
         data: From `prepare`, of the same dtype.
     """
-    num_bonds = data.index.shape[1]
-    gates = jnp.concatenate([blocks, jnp.eye(4, dtype=blocks.dtype)[None]])[data.index]
+    num_bonds = data.numbers.shape[1]
+    gates = jnp.concatenate([blocks, jnp.eye(4, dtype=blocks.dtype)[None]])[data.numbers]
 
-    def two_layers(vector, layer_gates):
+    def two_layers(vector: jax.Array, layer_gates: jax.Array) -> tuple[jax.Array, None]:
         for bond in [*range(0, num_bonds, 2), *range(1, num_bonds, 2)]:
             vector = vector.reshape(2**bond, 4, -1)
             vector = jnp.einsum("xy,lyr->lxr", layer_gates[bond], vector)

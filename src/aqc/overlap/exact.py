@@ -30,14 +30,14 @@ class ExactData(NamedTuple):
     """What the contraction needs beside the blocks (arrays only).
 
     Attributes:
-        index: For each cell and layer 0..2m the number of its block; odd layers: the gate that
+        numbers: For each cell and layer 0..2m the number of its block; odd layers: the gate that
             crosses the cell's left cut. shape (cells, 2m + 1). Two constants follow the blocks:
             the identity for layers without a block, and |0><0| x 1 at the chain's left end.
         state: Product state of each cell, shape (cells, 4).
         target: Conjugated tensors of each cell, shape (cells, chi, 4, chi).
     """
 
-    index: jax.Array
+    numbers: jax.Array
     state: jax.Array
     target: jax.Array
 
@@ -47,12 +47,12 @@ def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> ExactData:
     n, depth = ansatz.num_qubits, crossing_layers(ansatz.layers)
     cells = (n + 1) // 2
     identity, uncrossed = len(ansatz.blocks), len(ansatz.blocks) + 1
-    index = np.full((cells, 2 * depth + 1), identity, dtype=np.int32)
-    index[0, 1::2] = uncrossed
+    numbers = np.full((cells, 2 * depth + 1), identity, dtype=np.int32)
+    numbers[0, 1::2] = uncrossed
     number = 0
     for layer, bonds in enumerate(ansatz.bonds):
         for bond in bonds:
-            index[(bond + 1) // 2, layer] = number
+            numbers[(bond + 1) // 2, layer] = number
             number += 1
     zero = np.array([1.0, 0.0])
     sites = [*ansatz.state, zero][: 2 * cells]
@@ -64,7 +64,7 @@ def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> ExactData:
         pair = pair.reshape(pair.shape[0], 4, -1).conj()
         padded[cell, : pair.shape[0], :, : pair.shape[2]] = pair
     state = np.stack([np.kron(sites[2 * c], sites[2 * c + 1]) for c in range(cells)])
-    return ExactData(jnp.asarray(index), jnp.asarray(state, dtype), jnp.asarray(padded))
+    return ExactData(jnp.asarray(numbers), jnp.asarray(state, dtype), jnp.asarray(padded))
 
 
 def log_fidelity(blocks: jax.Array, data: ExactData) -> jax.Array:
@@ -76,12 +76,14 @@ def log_fidelity(blocks: jax.Array, data: ExactData) -> jax.Array:
     """
     dtype = blocks.dtype
     chi = data.target.shape[1]
-    depth = data.index.shape[1] // 2
+    depth = data.numbers.shape[1] // 2
     constants = np.stack([np.eye(4), np.kron(np.diag([1.0, 0.0]), np.eye(2))])
-    gates = jnp.concatenate([blocks, jnp.asarray(constants, dtype)])[data.index]
+    gates = jnp.concatenate([blocks, jnp.asarray(constants, dtype)])[data.numbers]
     steps, closing = _cell_matrices(gates, data)
 
-    def cell(carry, inputs):
+    def cell(
+        carry: tuple[jax.Array, jax.Array], inputs: tuple[list[jax.Array], jax.Array]
+    ) -> tuple[tuple[jax.Array, jax.Array], None]:
         boundary, log_norm = carry
         matrices, close = inputs
         made = 1
