@@ -122,6 +122,7 @@ def fit(
                 max_evaluations=max_evaluations,
                 goal=goal * (1 - _MARGIN),
                 noise=_NOISE[dtype],
+                first_length=_first_length(objective, n, ansatz.layers),
                 state=state,
                 on_step=on_step,
             )
@@ -142,6 +143,15 @@ def _compiled(
     options = {"objective": objective, "block": ansatz.block, "num_qubits": ansatz.num_qubits}
     run = evaluate.lower(point, still, data, **options).compile()
     return lambda where, step: run(where, step, data)
+
+
+def _first_length(objective: str, num_qubits: int, layers: int) -> float:
+    """Return one over the expected curvature along the gradient.
+
+    1 - F grows as the variance of the generator, which is of order one for each block, and the
+    blocks above each other pull together.
+    """
+    return (num_qubits if objective == "log_density" else 1.0) / (2 * layers)
 
 
 def _unitary(matrices: np.ndarray) -> np.ndarray:

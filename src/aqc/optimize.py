@@ -15,7 +15,6 @@ Status = Literal["goal_reached", "stalled", "max_steps_reached", "interrupted"]
 
 # Coordinates are angles: a longer move is outside of what a local model can know.
 _LONGEST_MOVE = 1.0
-_FIRST_MOVE = 0.1
 # Stalled: less than this relative gain over so many evaluations.
 _STALL_GAIN, _STALL_WINDOW = 1e-4, 50
 
@@ -191,6 +190,7 @@ def minimize(
     max_evaluations: int,
     goal: float = 0.0,
     noise: float = 0.0,
+    first_length: float = 1.0,
     state: State | None = None,
     on_step: Callable[[State], None] | None = None,
 ) -> Optimum:
@@ -204,6 +204,7 @@ def minimize(
         max_evaluations: Most evaluations, those of line searches included.
         goal: Stop when the infidelity is at most this.
         noise: Rounding error of the objective's value.
+        first_length: Multiple of the gradient to try first, one over the expected curvature.
         state: Go on from here instead of from `start`; a state of another precision is
             evaluated again.
         on_step: Called after every accepted step with the state to go on from.
@@ -231,7 +232,8 @@ def minimize(
                 break
             moved = None
             if not _is_stalled(state):
-                moved = _advance(evaluate, state, method, shape, max_evaluations, noise)
+                length = first_length if len(state.history) == 1 else 1.0
+                moved = _advance(evaluate, state, method, shape, max_evaluations, noise, length)
             if moved is None:
                 status = "stalled"
                 break
@@ -273,6 +275,7 @@ def _advance(
     shape: tuple[int, int],
     max_evaluations: int,
     noise: float,
+    length: float,
 ) -> State | None:
     """Return the state after one accepted step, or None when no step lowers the objective."""
     gradient = state.gradient.ravel()
@@ -281,9 +284,9 @@ def _advance(
     longest = float(np.abs(direction).max())
     if longest == 0.0 or (method.line_search and slope >= 0):
         return None
-    first = min(1.0, _LONGEST_MOVE / longest)
-    if method.line_search and len(state.history) == 1:  # no curvature known yet
-        first = _FIRST_MOVE / longest
+    if not method.line_search:
+        length = 1.0
+    length = min(length, _LONGEST_MOVE / longest)
     probes: list[tuple[float, Evaluation]] = []
 
     def probe(length: float) -> tuple[float, float]:
@@ -293,9 +296,9 @@ def _advance(
 
     if method.line_search:
         budget = min(12, max_evaluations - state.evaluations)
-        wolfe_search(probe, state.value, slope, first=first, noise=noise, max_probes=budget)
+        wolfe_search(probe, state.value, slope, first=length, noise=noise, max_probes=budget)
     else:
-        probe(first)
+        probe(length)
     length, best = min(probes, key=lambda p: _finite(float(p[1].value)))
     if method.line_search and _finite(float(best.value)) >= state.value:
         return None
