@@ -7,6 +7,7 @@ coarser goal begin in it; double precision takes over where rounding stops the f
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
 from aqc.cost import choose_engine, work
+from aqc.metric import fubini_study
 from aqc.mps import MPS
 from aqc.objective import evaluate
 from aqc.optimize import METHODS, Method, Optimum, State, minimize
@@ -103,7 +105,9 @@ def fit(
     """
     n, chi = ansatz.num_qubits, target.max_bond
     engine = choose_engine(n, ansatz.layers, chi, overlap_method)
-    method = METHODS[optimizer]() if isinstance(optimizer, str) else optimizer
+    method = optimizer
+    if isinstance(method, str):
+        method = METHODS[method](partial(fubini_study, ansatz))
     plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, goal)
     if resume is not None:
         plan = plan[plan.index(str(resume.point.dtype)) :]

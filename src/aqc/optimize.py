@@ -17,6 +17,9 @@ Status = Literal["goal_reached", "stalled", "max_steps_reached", "interrupted"]
 _LONGEST_MOVE = 1.0
 # Stalled: less than this relative gain over so many evaluations.
 _STALL_GAIN, _STALL_WINDOW = 1e-4, 50
+_METRIC_EVERY, _REGULARIZATION = 10, 1e-3
+
+Metric = Callable[[np.ndarray], np.ndarray]
 
 
 class Method(Protocol):
@@ -24,8 +27,8 @@ class Method(Protocol):
 
     line_search: bool
 
-    def direction(self, gradient: np.ndarray) -> np.ndarray:
-        """Return where to go from here."""
+    def direction(self, gradient: np.ndarray, state: "State") -> np.ndarray:
+        """Return where to go from a state."""
 
     def update(self, step: np.ndarray, change: np.ndarray) -> None:
         """Take in the step made and the change of the gradient along it."""
@@ -38,9 +41,25 @@ class Method(Protocol):
 
 
 class RiemannianLBFGS(LBFGS):
-    """L-BFGS in the left-trivialized frame, with a Wolfe line search."""
+    """L-BFGS in the left-trivialized frame, with a Wolfe line search.
+
+    Args:
+        metric: Maps a point to matrices (blocks, p, p), whose regularized inverse is the initial
+            inverse Hessian; taken anew every ten steps.
+    """
 
     line_search = True
+
+    def __init__(self, metric: Metric | None = None):
+        super().__init__()
+        self._metric = metric
+
+    def direction(self, gradient: np.ndarray, state: "State") -> np.ndarray:
+        """Return -H grad."""
+        if self._metric is not None and (len(state.history) - 1) % _METRIC_EVERY == 0:
+            metric = self._metric(state.point)
+            self.inverse = np.linalg.inv(metric + _REGULARIZATION * np.eye(metric.shape[-1]))
+        return self.along(gradient)
 
 
 class OptaxMethod:
@@ -58,7 +77,7 @@ class OptaxMethod:
         self._state: Any = None
         self._update = jax.jit(transformation.update)
 
-    def direction(self, gradient: np.ndarray) -> np.ndarray:
+    def direction(self, gradient: np.ndarray, state: "State") -> np.ndarray:
         """Return the transformation's update."""
         self._start(gradient.size)
         update, self._state = self._update(gradient, self._state, self._position)
@@ -89,19 +108,19 @@ class OptaxMethod:
             self._state = self.transformation.init(self._position)
 
 
-def _optax_lbfgs() -> Method:
+def _optax_lbfgs(metric: Metric | None = None) -> Method:
     import optax  # 0.3 s to import: only where it is chosen
 
     return OptaxMethod(optax.lbfgs(memory_size=20, linesearch=None), line_search=True)
 
 
-def _optax_adam() -> Method:
+def _optax_adam(metric: Metric | None = None) -> Method:
     import optax
 
     return OptaxMethod(optax.adam(0.01))
 
 
-METHODS: dict[str, Callable[[], Method]] = {
+METHODS: dict[str, Callable[[Metric | None], Method]] = {
     "riemannian_lbfgs": RiemannianLBFGS,
     "optax_lbfgs": _optax_lbfgs,
     "optax_adam": _optax_adam,
@@ -279,7 +298,7 @@ def _advance(
 ) -> State | None:
     """Return the state after one accepted step, or None when no step lowers the objective."""
     gradient = state.gradient.ravel()
-    direction = method.direction(gradient)
+    direction = method.direction(gradient, state)
     slope = float(direction @ gradient)
     longest = float(np.abs(direction).max())
     if longest == 0.0 or (method.line_search and slope >= 0):
