@@ -13,7 +13,7 @@ PIN := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-slow test-min lint format pins clean distclean
+.PHONY: help venv demo test test-slow test-min bench lint format pins clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: venv ## Run every test that is not slow, and the docstring examples
 
 test-slow: venv ## Run the slow tests only
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+
+bench: venv $(VENV)-bench/.installed ## Run aqc and qiskit-addon-aqc-tensor on the same problem in turn (bench.json)
+	$(BIN)/python benchmarks/run.py --addon-python $(VENV)-bench/bin/python
 
 lint: venv ## Check format, style, types and who imports whom
 	$(BIN)/ruff format --check .
@@ -55,7 +58,7 @@ clean: ## Remove caches, build products and the demo's output
 	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## The same, and the installed environments
-	rm -rf $(VENV) $(VENV)-min
+	rm -rf $(VENV) $(VENV)-min $(VENV)-bench
 
 # $(call install,VENV,PINS,PIP OPTIONS): make the environment unless a working one is there.
 define install
@@ -74,6 +77,11 @@ define install
 	@$(1)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 endef
+
+$(VENV)-bench/.installed: benchmarks/requirements.txt
+	@$(PYTHON) -m venv --clear $(VENV)-bench
+	@$(VENV)-bench/bin/python -m pip install --quiet --requirement $<
+	@touch $@
 
 $(STAMP): pyproject.toml constraints.txt
 	$(call install,$(VENV),constraints.txt,--require-hashes)

@@ -27,6 +27,18 @@ def test_long_and_negative_times(time):
     assert truth <= target.infidelity_bound <= 1e-5
 
 
+def test_evolvers_agree_on_a_longer_chain():
+    chain, state = xxz(24), neel(24)
+    native, quimb = (
+        evolve_within(chain, state, 0.6, tolerance=1e-6, max_bond=64, evolver=evolver)
+        for evolver in ("native", "quimb")
+    )
+    bound = native.truncation_angle + quimb.truncation_angle
+    assert angle_between(native.mps, quimb.mps) <= bound
+    assert native.steps == quimb.steps
+    assert abs(native.mps.max_bond - quimb.mps.max_bond) <= 4
+
+
 def test_nothing_to_evolve():
     state = neel(5)
     for chain, time in ((xxz(5), 0.0), (Hamiltonian.from_terms(5, []), 1.0)):

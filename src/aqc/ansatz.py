@@ -6,7 +6,7 @@ import numpy as np
 
 from aqc.circuit import Circuit, Gate
 from aqc.errors import InputError
-from aqc.gates import preparation, shortest_preparation
+from aqc.gates import preparation
 from aqc.hamiltonian import Hamiltonian
 from aqc.trotter import brick_layers
 
@@ -85,18 +85,9 @@ class Ansatz:
         return replace(self, blocks=blocks)
 
     def circuit(self) -> Circuit:
-        """Return the circuit on |0...0>, its first layer and the preparation in 1 CX per block.
-
-        A first-layer block only ever meets one product state, so any unitary that maps |00> to
-        what the block makes of it does the same.
-        """
-        gates = []
-        positions = [(layer, j) for layer, bonds in enumerate(self.bonds) for j in bonds]
-        for (layer, j), matrix in zip(positions, self.blocks, strict=True):
-            if layer == 0:
-                matrix = shortest_preparation(matrix @ np.kron(self.state[j], self.state[j + 1]))
-            gates.append(Gate((j, j + 1), matrix))
-        if self.num_qubits % 2:
-            last = self.num_qubits - 1
-            gates.insert(0, Gate((last,), preparation(self.state[last])))
+        """Return the circuit on |0...0>: preparation of the product state, then the blocks."""
+        gates = [Gate((j,), preparation(state)) for j, state in enumerate(self.state)]
+        positions = [j for bonds in self.bonds for j in bonds]
+        blocks = zip(positions, self.blocks, strict=True)
+        gates += [Gate((j, j + 1), matrix) for j, matrix in blocks]
         return Circuit(self.num_qubits, tuple(gates))

@@ -1,6 +1,7 @@
 """From a Hamiltonian to a circuit: the story of one compile."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -199,6 +200,7 @@ def compile_problem(
         from aqc.baseline import best_trotter
         from aqc.certify import certify
         from aqc.fit import fit
+        from aqc.interop.fusion import from_zeros
         from aqc.interop.routing import chain_circuit
         from aqc.interop.synthesis import synthesize, two_qubit_counts
         from aqc.optimize import State
@@ -242,7 +244,7 @@ def compile_problem(
     optimum = fitted.optimum
     report(Progress("certify", 0.0, optimum.evaluations, optimum.infidelity))
     with watch.stage("certify"):
-        compiled = fitted.ansatz.circuit()
+        compiled = from_zeros(fitted.ansatz.circuit())
         emitted = synthesize(
             compiled, problem.circuit.basis, problem.circuit.coupling_map, problem.seed
         )
@@ -250,9 +252,13 @@ def compile_problem(
         chain = emitted.circuit
         if emitted.layout is not None:
             chain = chain_circuit(emitted.circuit, emitted.layout)
-        certificate = certify(chain, target)
+        # Qubits that only helped routing come last and must end in |0>.
         cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
-        trotter = best_trotter(hamiltonian, problem.time, state, target.mps, cx_depth)
+        with ThreadPoolExecutor(1) as beside:
+            trotter = beside.submit(
+                best_trotter, hamiltonian, problem.time, state, target.mps, cx_depth
+            )
+            certificate = certify(chain, target.padded(chain.num_qubits))
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))
     return CompileResult(
         problem=problem,
@@ -261,7 +267,7 @@ def compile_problem(
         two_qubit_gates=gates,
         two_qubit_depth=depth,
         certificate=certificate,
-        trotter=trotter,
+        trotter=trotter.result(),
         target=target,
         optimum=optimum,
         status=_status(optimum.status, certificate.infidelity <= problem.goal.infidelity),

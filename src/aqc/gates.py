@@ -127,6 +127,22 @@ def cx_count(unitary: np.ndarray, tolerance: float = 1e-9) -> int:
     return 2 if abs(trace.imag) < tolerance else 3
 
 
+def product_factors(unitary: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return 2x2 unitaries A, B with U = A x B, or None if U is no product.
+
+    Example:
+        >>> a, b = product_factors(pauli("XZ"))
+        >>> np.allclose(np.kron(a, b), pauli("XZ")), product_factors(CX) is None
+        (True, True)
+    """
+    operator = unitary.reshape(2, 2, 2, 2).transpose(0, 2, 1, 3).reshape(4, 4)
+    left, schmidt, right = np.linalg.svd(operator)
+    if schmidt[1] > 1e-12:
+        return None
+    scale = np.sqrt(2)
+    return left[:, 0].reshape(2, 2) * scale, right[0].reshape(2, 2) * (schmidt[0] / scale)
+
+
 def entangling_strength(unitaries: np.ndarray) -> np.ndarray:
     """Return how strongly two-qubit unitaries entangle: 0 for products, 2/3 for CX, 1 for SWAP.
 

@@ -1,6 +1,6 @@
 """The state to reach, as an MPS, and what was lost on the way to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +33,12 @@ class Target:
     def infidelity_bound(self) -> float:
         """Bound on 1 - |<target|exp(-iHt) psi_0>|^2; an estimate unless `trotter_exact`."""
         return float(np.sin(min(np.pi / 2, self.truncation_angle + self.trotter_angle)) ** 2)
+
+    def padded(self, num_qubits: int) -> "Target":
+        """Return the target with idle qubits in |0> behind it, up to a number of qubits."""
+        idle = np.array([1.0, 0.0], dtype=complex).reshape(1, 2, 1)
+        extra = (idle,) * (num_qubits - self.mps.num_qubits)
+        return replace(self, mps=MPS(self.mps.tensors + extra))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the target as named arrays, for a checkpoint."""

@@ -12,7 +12,7 @@ from qiskit.transpiler.passes import VF2Layout
 
 from aqc.circuit import Circuit, Gate
 from aqc.errors import InputError
-from aqc.interop.blocks import embed
+from aqc.interop.fusion import embed
 
 _POINTER = "/circuit/coupling_map"
 _SWAP = np.eye(4)[[0, 2, 1, 3]]

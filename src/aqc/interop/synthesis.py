@@ -10,7 +10,7 @@ from qiskit.transpiler import CouplingMap
 
 from aqc.circuit import Circuit
 from aqc.errors import InputError
-from aqc.interop.blocks import fuse
+from aqc.interop.fusion import fuse
 from aqc.interop.kak import decompose, nearest_unitary
 from aqc.interop.routing import place
 

@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 from scipy.stats import unitary_group
 
+from aqc.ansatz import Ansatz
 from aqc.circuit import Circuit, Gate
 from aqc.errors import InputError
-from aqc.interop.blocks import embed, fuse
+from aqc.gates import cx_count
+from aqc.interop.fusion import embed, from_zeros, fuse
+from reference import fidelity, random_product, random_unitaries, statevector
 
 
 def test_fused_circuit_is_the_same_unitary(brickwork, matrix_of, distance):
@@ -49,6 +52,33 @@ def test_embed_on_either_side():
     assert (embed(Gate((5,), x), (5, 2)) == np.kron(x, np.eye(2))).all()
     assert (embed(Gate((5,), x), (2, 5)) == np.kron(np.eye(2), x)).all()
     assert (embed(Gate((5,), x), (5,)) == x).all()
+
+
+def cx_counts(circuit):
+    return [cx_count(gate.matrix) for gate in circuit.gates if len(gate.qubits) == 2]
+
+
+@pytest.mark.parametrize("num_qubits", [2, 5, 6])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_first_layer_from_zeros_takes_one_cx_per_block(num_qubits, layers):
+    count = sum(len(range(layer % 2, num_qubits - 1, 2)) for layer in range(layers))
+    blocks = random_unitaries(count, 4, seed=4)
+    circuit = Ansatz(random_product(num_qubits, seed=5), layers, blocks).circuit()
+    short = from_zeros(circuit)
+    assert fidelity(statevector(short), statevector(circuit)) > 1 - 1e-13
+    first = num_qubits // 2
+    expected = [1] if num_qubits == 2 else [1] * first + [3] * (count - first)
+    assert sorted(cx_counts(short)) == expected
+
+
+def test_products_between_blocks_do_not_keep_them_apart():
+    local = np.kron(*random_unitaries(2, 2, seed=6))
+    a, b, c = random_unitaries(3, 4, seed=7)
+    gates = [((0, 1), a), ((1, 2), local), ((0, 1), b), ((2, 3), local), ((1, 2), c)]
+    circuit = Circuit(4, tuple(Gate(*gate) for gate in gates))
+    short = from_zeros(circuit)
+    assert fidelity(statevector(short), statevector(circuit)) > 1 - 1e-13
+    assert cx_counts(short) == [1, 3]
 
 
 @pytest.mark.parametrize(

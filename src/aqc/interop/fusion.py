@@ -4,6 +4,9 @@ import numpy as np
 
 from aqc.circuit import Circuit, Gate
 from aqc.errors import InputError
+from aqc.gates import preparation, product_factors, shortest_preparation
+
+_ZERO = np.array([1.0, 0.0])
 
 
 def fuse(circuit: Circuit) -> Circuit:
@@ -37,6 +40,49 @@ def fuse(circuit: Circuit) -> Circuit:
             pair = gates[index].qubits
             gates[index] = Gate(pair, embed(gate, pair) @ gates[index].matrix)
     return Circuit(circuit.num_qubits, tuple(gates))
+
+
+def from_zeros(circuit: Circuit) -> Circuit:
+    """Return a circuit that makes the same state of |0...0> with fewer two-qubit gates.
+
+    Two-qubit gates that are products are taken apart, gates on the same pair are fused, and a
+    gate that meets two qubits in |00> only has to map that to the right state: 1 CX.
+
+    Args:
+        circuit: Gates on one or two qubits, acting on |0...0>.
+
+    Example:
+        >>> from aqc.gates import cx_count
+        >>> swap = np.eye(4)[[0, 2, 1, 3]]
+        >>> (gate,) = from_zeros(Circuit(2, (Gate((0, 1), swap),))).gates
+        >>> cx_count(gate.matrix)
+        0
+    """
+    parts = [part for gate in circuit.gates for part in _parts(gate)]
+    gates: list[Gate] = []
+    states = dict.fromkeys(range(circuit.num_qubits), _ZERO)  # of qubits not yet entangled
+    for gate in fuse(Circuit(circuit.num_qubits, tuple(parts))).gates:
+        fresh = [states.pop(qubit, None) for qubit in gate.qubits]
+        if len(gate.qubits) == 1 and fresh[0] is not None:
+            states[gate.qubits[0]] = gate.matrix @ fresh[0]
+            continue
+        left, right = fresh if len(fresh) == 2 else (None, None)
+        if left is not None and right is not None:
+            pair = gate.matrix @ np.kron(left, right)
+            gates.append(Gate(gate.qubits, shortest_preparation(pair)))
+            continue
+        known = zip(gate.qubits, fresh, strict=True)
+        gates += [Gate((qubit,), preparation(state)) for qubit, state in known if state is not None]
+        gates.append(gate)
+    gates += [Gate((qubit,), preparation(state)) for qubit, state in states.items()]
+    return Circuit(circuit.num_qubits, tuple(gates))
+
+
+def _parts(gate: Gate) -> list[Gate]:
+    factors = product_factors(gate.matrix) if len(gate.qubits) == 2 else None
+    if factors is None:
+        return [gate]
+    return [Gate((qubit,), factor) for qubit, factor in zip(gate.qubits, factors, strict=True)]
 
 
 def embed(gate: Gate, qubits: tuple[int, ...]) -> np.ndarray:
