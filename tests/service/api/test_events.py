@@ -135,9 +135,7 @@ class _Cut(httpx.SyncByteStream):
         self._stream.close()
 
 
-def test_a_client_cut_off_five_times_sees_every_event_once_and_in_order(
-    url, store, worker, app
-):
+def test_a_client_cut_off_five_times_sees_every_event_once_and_in_order(url, store, worker, app):
     cuts = [1, 0, 3, 2, 4]
     with Client(url, transport=(scissors := Scissors(list(cuts)))) as client:
         job = client.submit({"hamiltonian": {"model": "xxz_chain", "num_qubits": 4}, "time": 0.5})
