@@ -14,12 +14,12 @@ def test_direction_of_a_quadratic_becomes_newtons():
     for step in vectors:
         method.update(step, hessian @ step)
     gradient = rng.normal(size=4)
-    assert np.allclose(method.direction(gradient), -np.linalg.solve(hessian, gradient))
+    assert np.allclose(method.along(gradient), -np.linalg.solve(hessian, gradient))
 
 
 def test_first_direction_is_steepest_descent_and_memory_is_bounded():
     method = LBFGS(memory=2)
-    assert np.array_equal(method.direction(np.array([1.0, -2.0])), [-1.0, 2.0])
+    assert np.array_equal(method.along(np.array([1.0, -2.0])), [-1.0, 2.0])
     for k in range(1, 5):
         method.update(np.array([k, 0.0]), np.array([1.0, 0.0]))
     assert [step[0] for step in method.steps] == [3, 4]

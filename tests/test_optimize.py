@@ -34,10 +34,19 @@ def double_precision():
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_finds_the_minimum(name):
     evaluations = 3000 if name == "optax_adam" else 60
-    optimum = minimize(bowl, START, 3, METHODS[name](), max_evaluations=evaluations)
+    optimum = minimize(bowl, START, 3, METHODS[name](None), max_evaluations=evaluations)
     assert optimum.infidelity < 1e-6
     assert np.abs(optimum.state.point - GOAL).max() < 2e-3
     assert optimum.evaluations <= evaluations
+
+
+def test_a_metric_equal_to_the_hessian_gives_newton_steps():
+    """The quadratic part of the bowl is solved at once, its quartic part in a few steps more."""
+    hessian = np.stack([np.diag([2.0, 20.0, 0.6])] * 2)
+    method = METHODS["riemannian_lbfgs"](lambda point: hessian)
+    plain = minimize(bowl, START, 3, METHODS["riemannian_lbfgs"](None), max_evaluations=9)
+    scaled = minimize(bowl, START, 3, method, max_evaluations=9)
+    assert scaled.infidelity < 0.01 * plain.infidelity
 
 
 def test_any_optax_transformation_is_a_method():
@@ -47,7 +56,7 @@ def test_any_optax_transformation_is_a_method():
 
 
 def test_history_counts_evaluations_and_falls():
-    optimum = minimize(bowl, START, 3, METHODS["riemannian_lbfgs"](), max_evaluations=30)
+    optimum = minimize(bowl, START, 3, METHODS["riemannian_lbfgs"](None), max_evaluations=30)
     counts, infidelities = zip(*optimum.history, strict=True)
     assert counts[0] == 1
     assert counts == tuple(sorted(set(counts)))
@@ -57,7 +66,7 @@ def test_history_counts_evaluations_and_falls():
 def test_statuses():
     def run(**options):
         settings = {"max_evaluations": 500} | options
-        return minimize(bowl, START, 3, METHODS["riemannian_lbfgs"](), **settings)
+        return minimize(bowl, START, 3, METHODS["riemannian_lbfgs"](None), **settings)
 
     reached = run(goal=0.1)
     assert reached.status == "goal_reached"
@@ -72,7 +81,7 @@ def test_interrupting_keeps_the_best_so_far():
             raise KeyboardInterrupt
 
     optimum = minimize(
-        bowl, START, 3, METHODS["riemannian_lbfgs"](), max_evaluations=500, on_step=stop
+        bowl, START, 3, METHODS["riemannian_lbfgs"](None), max_evaluations=500, on_step=stop
     )
     assert optimum.status == "interrupted"
     assert 0 < optimum.infidelity < optimum.history[0][1]
@@ -88,9 +97,9 @@ def test_adam_reports_its_best_point_not_its_last():
 @pytest.mark.parametrize("name", METHODS)
 def test_resumed_equals_uninterrupted(name):
     states = []
-    whole = minimize(bowl, START, 3, METHODS[name](), max_evaluations=25, on_step=states.append)
+    whole = minimize(bowl, START, 3, METHODS[name](None), max_evaluations=25, on_step=states.append)
     kept = State.restored({k: v.copy() for k, v in states[5].arrays().items()})
-    resumed = minimize(bowl, START, 3, METHODS[name](), max_evaluations=25, state=kept)
+    resumed = minimize(bowl, START, 3, METHODS[name](None), max_evaluations=25, state=kept)
     assert np.array_equal(resumed.state.point, whole.state.point)
     assert resumed.history == whole.history
     assert resumed.status == whole.status
@@ -101,4 +110,4 @@ def test_a_start_without_a_value_is_an_error():
         return Evaluation(point, np.inf, np.full(point.shape, np.nan), -np.inf)
 
     with pytest.raises(DivergenceError, match="must be finite at the start"):
-        minimize(nowhere, START, 3, METHODS["riemannian_lbfgs"](), max_evaluations=5)
+        minimize(nowhere, START, 3, METHODS["riemannian_lbfgs"](None), max_evaluations=5)

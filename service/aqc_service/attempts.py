@@ -205,7 +205,7 @@ class Attempts:
         return changed is not None
 
 
-def _release(connection: sa.Connection, job: Job, why: str, spent: dict[str, float]) -> Job | None:
+def _release(connection: sa.Connection, job: Job, why: str, spent: dict[str, Any]) -> Job | None:
     queued = move(
         connection, job.id, "queued", at_attempt=job.attempt, data={"message": why}, **spent
     )

@@ -1,7 +1,7 @@
 """The commands serve, worker and db; src/aqc/commands.py finds them by their entry points."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,7 +13,7 @@ DataDir = Annotated[
 ]
 
 
-def read_settings(**given: object) -> ServiceSettings:
+def read_settings(**given: Any) -> ServiceSettings:
     """Return the settings of the environment, with what the command line gives on top.
 
     Raises:

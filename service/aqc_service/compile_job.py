@@ -183,7 +183,8 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
         order=settings.order,
         block=settings.block,
     )
-    blocks = np.asarray(BLOCKS[settings.block].matrices(state.point), complex)
+    matrices = BLOCKS[settings.block].matrices(state.point)  # type: ignore[arg-type]
+    blocks = np.asarray(matrices, np.complex128)
     circuit = synthesize(
         start.with_blocks(nearest_unitary(blocks)).circuit(),
         problem.circuit.basis,

@@ -89,7 +89,7 @@ def now(connection: sa.Connection) -> datetime:
 
 
 def make_data_directory(directory: Path) -> None:
-    """Create the data directory and write a byte into it.
+    """Create the data directory and write a little into it.
 
     Raises:
         StorageError: If that cannot be done.
@@ -98,7 +98,7 @@ def make_data_directory(directory: Path) -> None:
     try:
         (directory / "jobs").mkdir(parents=True, exist_ok=True)
         with probe.open("wb") as file:
-            file.write(b"1")
+            file.write(bytes(65536))  # a full disk may still have room for a byte
             file.flush()
         probe.unlink(missing_ok=True)
     except OSError as error:

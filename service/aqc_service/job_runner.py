@@ -165,7 +165,8 @@ class JobRunner:
             outcome.cause is None and outcome.code == Exit.CHECKPOINTED
         ):
             return self._attempts.hand_back(job, why="the process was asked to stop", **spent)
-        state, reason, message = "failed", outcome.cause, outcome.message
+        state, message = "failed", outcome.message
+        reason: str | None = outcome.cause
         if outcome.cause == "cancelled":
             state, reason = "cancelled", None
         elif outcome.cause is None:

@@ -2,9 +2,9 @@
 
 import contextlib
 import socket
+import time
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import filelock
@@ -16,9 +16,13 @@ from aqc_service import tables
 from aqc_service.attempts import Attempts
 from aqc_service.database import now, reading, writing
 from aqc_service.engine import Engine
+from aqc_service.retention import sweep
+from aqc_service.settings import ServiceSettings
+from aqc_service.store import Store
 
 _LOCK = 0x617165
 _START_SLACK = 1.0
+_SWEEP_SECONDS = 3600.0
 
 log = structlog.get_logger()
 
@@ -30,21 +34,18 @@ class Reaper:
         database: Ours.
         engine: The queue.
         attempts: The jobs table.
-        data_dir: Where the lock lies when the database is a file.
-        grace_seconds: A worker silent for so long is dead.
+        settings: When a worker is dead and a job is old, and where the lock lies.
     """
 
     def __init__(
-        self,
-        database: sa.Engine,
-        engine: Engine,
-        attempts: Attempts,
-        data_dir: Path,
-        grace_seconds: float,
+        self, database: sa.Engine, engine: Engine, attempts: Attempts, settings: ServiceSettings
     ):
         self._database, self._engine, self._attempts = database, engine, attempts
-        self._lock = filelock.FileLock(data_dir / "reaper.lock", blocking=False)
-        self._grace = timedelta(seconds=grace_seconds)
+        self._lock = filelock.FileLock(settings.data_dir / "reaper.lock", blocking=False)
+        self._grace = timedelta(seconds=settings.grace_seconds)
+        self._keep_days = settings.keep_days
+        self._store = Store(database, settings.jobs_dir, engine, settings.grace_seconds)
+        self._sweep_at = 0.0
 
     def __call__(self) -> None:
         """Declare silent workers dead and queue their jobs again."""
@@ -64,6 +65,9 @@ class Reaper:
                     )
             for queue, job_ids in self._engine.orphans(alive).items():
                 self._engine.hand_back(job_ids, queue)
+            if time.monotonic() >= self._sweep_at:
+                sweep(self._store, self._keep_days)
+                self._sweep_at = time.monotonic() + _SWEEP_SECONDS
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[bool]:

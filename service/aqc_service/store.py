@@ -1,7 +1,7 @@
 """What the API and the page know of jobs: create, read, cancel, retry, delete."""
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 import sqlalchemy as sa
 
 from aqc.errors import AqcError
-from aqc_service import tables
+from aqc_service import schema, tables
 from aqc_service.changes import append_event, move, new_id, to_job
 from aqc_service.database import (
     StorageError,
@@ -350,23 +350,34 @@ class Store:
             rows = connection.execute(query.order_by(worker.c.started_at)).all()
         return [Worker(**{**row._mapping, "queues": tuple(row.queues)}) for row in rows]
 
-    def health(self) -> dict[str, Any]:
-        """Return whether the parts work: {part: {"ok": bool, "message": str}}, never raising."""
-        report: dict[str, Any] = {}
-        try:
-            make_data_directory(self.jobs_dir.parent)
-            report["storage"] = {"ok": True, "message": "The data directory can be written."}
-        except StorageError as error:
-            report["storage"] = {"ok": False, "message": str(error)}
-        try:
-            alive = self.workers()
-            report["database"] = {"ok": True, "message": "The database answers."}
-            report["workers"] = {
-                "ok": bool(alive),
-                "message": f"{len(alive)} alive."
-                if alive
-                else "No worker is alive; jobs are accepted and wait.",
-            }
-        except (StorageError, sa.exc.SQLAlchemyError) as error:
-            report["database"] = {"ok": False, "message": str(error)}
-        return report
+    def health(self) -> dict[str, dict[str, Any]]:
+        """Return whether the parts work: {part: {"ok": bool, "message": str}}, never raising.
+
+        The parts are storage, database, schema and workers; without workers jobs are accepted
+        and wait.
+        """
+        return {
+            "storage": _tell(self._check_storage),
+            "database": _tell(self._check_database),
+            "schema": _tell(lambda: schema.check(self.engine)),
+            "workers": _tell(self._check_workers),
+        }
+
+    def _check_storage(self) -> None:
+        make_data_directory(self.jobs_dir.parent)
+
+    def _check_database(self) -> None:
+        with reading(self.engine) as connection:
+            connection.execute(sa.select(1))
+
+    def _check_workers(self) -> None:
+        if not self.workers():
+            raise StorageError("No worker is alive; jobs are accepted and wait.")
+
+
+def _tell(check: Callable[[], None]) -> dict[str, Any]:
+    try:
+        check()
+    except (StorageError, sa.exc.SQLAlchemyError) as error:
+        return {"ok": False, "message": str(error)}
+    return {"ok": True, "message": "ok"}

@@ -49,13 +49,7 @@ class Worker:
         modules = {run.partition(":")[0] for run in settings.kinds.values()}
         self._nursery = Nursery(settings.slots, settings.threads, sorted(modules))
         self._runner = JobRunner(self.id, attempts, self._nursery, settings, self._fenced)
-        self._reaper = Reaper(
-            self._database,
-            self._engine,
-            attempts,
-            settings.data_dir,
-            settings.grace_seconds,
-        )
+        self._reaper = Reaper(self._database, self._engine, attempts, settings)
         self._leave = threading.Event()
 
     def run(self) -> NoReturn:

@@ -37,13 +37,15 @@ class SU4:
 
     num_parameters = 15
 
-    @functools.cached_property
-    def _generators(self) -> np.ndarray:
+    @staticmethod
+    @functools.cache
+    def generators() -> np.ndarray:
+        """Return the P_a, shape (15, 4, 4)."""
         names = ["".join(letters) for letters in itertools.product("IXYZ", repeat=2)]
         return np.stack([pauli(name) for name in names[1:]])  # a i j
 
     def _algebra(self, point: jax.Array, x: jax.Array) -> jax.Array:
-        generators = jnp.asarray(1j * self._generators, point.dtype)
+        generators = jnp.asarray(1j * self.generators(), point.dtype)
         return jnp.tensordot(x.astype(point.dtype), generators, 1)
 
     def point(self, matrices: np.ndarray) -> jax.Array:

@@ -1,6 +1,7 @@
 """From a Hamiltonian to a circuit: the story of one compile."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -257,9 +258,12 @@ def compile_problem(
         if emitted.layout is not None:
             chain = chain_circuit(emitted.circuit, emitted.layout)
         # Qubits that only helped routing come last and must end in |0>.
-        certificate = certify(chain, target.padded(chain.num_qubits))
         cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
-        trotter = best_trotter(hamiltonian, problem.time, state, target.mps, cx_depth)
+        with ThreadPoolExecutor(1) as beside:
+            trotter = beside.submit(
+                best_trotter, hamiltonian, problem.time, state, target.mps, cx_depth
+            )
+            certificate = certify(chain, target.padded(chain.num_qubits))
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))
     return CompileResult(
         problem=problem,
@@ -268,7 +272,7 @@ def compile_problem(
         two_qubit_gates=gates,
         two_qubit_depth=depth,
         certificate=certificate,
-        trotter=trotter,
+        trotter=trotter.result(),
         target=target,
         optimum=optimum,
         status=_status(optimum.status, certificate.infidelity <= problem.goal.infidelity),

@@ -7,6 +7,7 @@ coarser goal begin in it; double precision takes over where rounding stops the f
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
 from aqc.cost import choose_engine, work
+from aqc.metric import fubini_study
 from aqc.mps import MPS
 from aqc.objective import evaluate
 from aqc.optimize import METHODS, Method, Optimum, State, minimize
@@ -103,7 +105,9 @@ def fit(
     """
     n, chi = ansatz.num_qubits, target.max_bond
     engine = choose_engine(n, ansatz.layers, chi, overlap_method)
-    method = METHODS[optimizer]() if isinstance(optimizer, str) else optimizer
+    method = optimizer
+    if isinstance(method, str):
+        method = METHODS[method](partial(fubini_study, ansatz))
     plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, goal)
     if resume is not None:
         plan = plan[plan.index(str(resume.point.dtype)) :]
@@ -122,6 +126,7 @@ def fit(
                 max_evaluations=max_evaluations,
                 goal=goal * (1 - _MARGIN),
                 noise=_NOISE[dtype],
+                first_length=_first_length(objective, n, ansatz.layers),
                 state=state,
                 on_step=on_step,
             )
@@ -142,6 +147,15 @@ def _compiled(
     options = {"objective": objective, "block": ansatz.block, "num_qubits": ansatz.num_qubits}
     run = evaluate.lower(point, still, data, **options).compile()
     return lambda where, step: run(where, step, data)
+
+
+def _first_length(objective: str, num_qubits: int, layers: int) -> float:
+    """Return one over the expected curvature along the gradient.
+
+    1 - F grows as the variance of the generator, which is of order one for each block, and the
+    blocks above each other pull together.
+    """
+    return (num_qubits if objective == "log_density" else 1.0) / (2 * layers)
 
 
 def _unitary(matrices: np.ndarray) -> np.ndarray:

@@ -14,14 +14,19 @@ class LBFGS:
 
     Args:
         memory: Number of pairs (step, change of gradient) kept.
+
+    Attributes:
+        inverse: Initial estimate of the inverse Hessian, up to a factor, as matrices on the
+            diagonal, shape (blocks, p, p); None stands for the identity.
     """
 
     def __init__(self, memory: int = 20):
         self.memory = memory
+        self.inverse: np.ndarray | None = None
         self.steps: list[np.ndarray] = []
         self.changes: list[np.ndarray] = []
 
-    def direction(self, gradient: np.ndarray) -> np.ndarray:
+    def along(self, gradient: np.ndarray) -> np.ndarray:
         """Return -H grad, H the current estimate of the inverse Hessian."""
         q = gradient.copy()
         history = []
@@ -32,10 +37,17 @@ class LBFGS:
             history.append((rho, a, s, y))
         if self.steps:
             s, y = self.steps[-1], self.changes[-1]
-            q *= (s @ y) / (y @ y)
+            q *= (s @ y) / (y @ self._scaled(y))
+        q = self._scaled(q)
         for rho, a, s, y in reversed(history):
             q += s * (a - rho * (y @ q))
         return -q
+
+    def _scaled(self, vector: np.ndarray) -> np.ndarray:
+        if self.inverse is None:
+            return vector
+        rows = vector.reshape(len(self.inverse), -1, 1)
+        return np.matmul(self.inverse, rows).ravel()
 
     def update(self, step: np.ndarray, change: np.ndarray) -> None:
         """Take in a step and the change of the gradient along it, if the curvature is positive."""
@@ -45,11 +57,13 @@ class LBFGS:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the state as arrays, for a checkpoint."""
-        return {"steps": np.array(self.steps), "changes": np.array(self.changes)}
+        arrays = {"steps": np.array(self.steps), "changes": np.array(self.changes)}
+        return arrays if self.inverse is None else arrays | {"inverse": self.inverse}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take the state from arrays."""
         self.steps, self.changes = list(arrays["steps"]), list(arrays["changes"])
+        self.inverse = arrays.get("inverse")
 
 
 def cubic_minimum(

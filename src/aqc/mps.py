@@ -97,14 +97,19 @@ class Sweep:
     Args:
         state: A product state, or any state with its center on site 0 (right-canonical).
 
+        record: Whether to keep the density matrices that the gates of the last layer met.
+
     Attributes:
+        densities: Bond to two-site density matrix before its gate, shape (4, 4), if recorded.
         angle: Sum over layers of arcsin(sqrt(lost weight)), in radians: a bound on the angle
             between this state and the one without any truncation.
         weight: Sum of all lost weights.
     """
 
-    def __init__(self, state: MPS):
+    def __init__(self, state: MPS, record: bool = False):
         self.tensors = list(state.tensors)
+        self.densities: dict[int, np.ndarray] = {}
+        self._record = record
         self.angle = 0.0
         self.weight = 0.0
         self._center_is_left = True
@@ -153,6 +158,9 @@ class Sweep:
         left, right = self.tensors[bond], self.tensors[bond + 1]
         chi_l, chi_r = left.shape[0], right.shape[2]
         pair = np.tensordot(left, right, 1).reshape(chi_l, 4, chi_r)  # vL (i j) vR
+        if self._record:
+            density = np.tensordot(pair, pair.conj(), ((0, 2), (0, 2)))
+            self.densities[bond] = density / np.trace(density)
         pair = np.matmul(gate, pair).reshape(2 * chi_l, 2 * chi_r)
         if not self._center_is_left:
             pair = pair.T

@@ -15,9 +15,11 @@ Status = Literal["goal_reached", "stalled", "max_steps_reached", "interrupted"]
 
 # Coordinates are angles: a longer move is outside of what a local model can know.
 _LONGEST_MOVE = 1.0
-_FIRST_MOVE = 0.1
 # Stalled: less than this relative gain over so many evaluations.
 _STALL_GAIN, _STALL_WINDOW = 1e-4, 50
+_METRIC_EVERY, _REGULARIZATION = 10, 1e-3
+
+Metric = Callable[[np.ndarray], np.ndarray]
 
 
 class Method(Protocol):
@@ -25,8 +27,8 @@ class Method(Protocol):
 
     line_search: bool
 
-    def direction(self, gradient: np.ndarray) -> np.ndarray:
-        """Return where to go from here."""
+    def direction(self, gradient: np.ndarray, state: "State") -> np.ndarray:
+        """Return where to go from a state."""
 
     def update(self, step: np.ndarray, change: np.ndarray) -> None:
         """Take in the step made and the change of the gradient along it."""
@@ -39,9 +41,25 @@ class Method(Protocol):
 
 
 class RiemannianLBFGS(LBFGS):
-    """L-BFGS in the left-trivialized frame, with a Wolfe line search."""
+    """L-BFGS in the left-trivialized frame, with a Wolfe line search.
+
+    Args:
+        metric: Maps a point to matrices (blocks, p, p), whose regularized inverse is the initial
+            inverse Hessian; taken anew every ten steps.
+    """
 
     line_search = True
+
+    def __init__(self, metric: Metric | None = None):
+        super().__init__()
+        self._metric = metric
+
+    def direction(self, gradient: np.ndarray, state: "State") -> np.ndarray:
+        """Return -H grad."""
+        if self._metric is not None and (len(state.history) - 1) % _METRIC_EVERY == 0:
+            metric = self._metric(state.point)
+            self.inverse = np.linalg.inv(metric + _REGULARIZATION * np.eye(metric.shape[-1]))
+        return self.along(gradient)
 
 
 class OptaxMethod:
@@ -59,7 +77,7 @@ class OptaxMethod:
         self._state: Any = None
         self._update = jax.jit(transformation.update)
 
-    def direction(self, gradient: np.ndarray) -> np.ndarray:
+    def direction(self, gradient: np.ndarray, state: "State") -> np.ndarray:
         """Return the transformation's update."""
         self._start(gradient.size)
         update, self._state = self._update(gradient, self._state, self._position)
@@ -90,19 +108,19 @@ class OptaxMethod:
             self._state = self.transformation.init(self._position)
 
 
-def _optax_lbfgs() -> Method:
+def _optax_lbfgs(metric: Metric | None = None) -> Method:
     import optax  # 0.3 s to import: only where it is chosen
 
     return OptaxMethod(optax.lbfgs(memory_size=20, linesearch=None), line_search=True)
 
 
-def _optax_adam() -> Method:
+def _optax_adam(metric: Metric | None = None) -> Method:
     import optax
 
     return OptaxMethod(optax.adam(0.01))
 
 
-METHODS: dict[str, Callable[[], Method]] = {
+METHODS: dict[str, Callable[[Metric | None], Method]] = {
     "riemannian_lbfgs": RiemannianLBFGS,
     "optax_lbfgs": _optax_lbfgs,
     "optax_adam": _optax_adam,
@@ -191,6 +209,7 @@ def minimize(
     max_evaluations: int,
     goal: float = 0.0,
     noise: float = 0.0,
+    first_length: float = 1.0,
     state: State | None = None,
     on_step: Callable[[State], None] | None = None,
 ) -> Optimum:
@@ -204,6 +223,7 @@ def minimize(
         max_evaluations: Most evaluations, those of line searches included.
         goal: Stop when the infidelity is at most this.
         noise: Rounding error of the objective's value.
+        first_length: Multiple of the gradient to try first, one over the expected curvature.
         state: Go on from here instead of from `start`; a state of another precision is
             evaluated again.
         on_step: Called after every accepted step with the state to go on from.
@@ -231,7 +251,8 @@ def minimize(
                 break
             moved = None
             if not _is_stalled(state):
-                moved = _advance(evaluate, state, method, shape, max_evaluations, noise)
+                length = first_length if len(state.history) == 1 else 1.0
+                moved = _advance(evaluate, state, method, shape, max_evaluations, noise, length)
             if moved is None:
                 status = "stalled"
                 break
@@ -273,17 +294,18 @@ def _advance(
     shape: tuple[int, int],
     max_evaluations: int,
     noise: float,
+    length: float,
 ) -> State | None:
     """Return the state after one accepted step, or None when no step lowers the objective."""
     gradient = state.gradient.ravel()
-    direction = method.direction(gradient)
+    direction = method.direction(gradient, state)
     slope = float(direction @ gradient)
     longest = float(np.abs(direction).max())
     if longest == 0.0 or (method.line_search and slope >= 0):
         return None
-    first = min(1.0, _LONGEST_MOVE / longest)
-    if method.line_search and len(state.history) == 1:  # no curvature known yet
-        first = _FIRST_MOVE / longest
+    if not method.line_search:
+        length = 1.0
+    length = min(length, _LONGEST_MOVE / longest)
     probes: list[tuple[float, Evaluation]] = []
 
     def probe(length: float) -> tuple[float, float]:
@@ -293,9 +315,9 @@ def _advance(
 
     if method.line_search:
         budget = min(12, max_evaluations - state.evaluations)
-        wolfe_search(probe, state.value, slope, first=first, noise=noise, max_probes=budget)
+        wolfe_search(probe, state.value, slope, first=length, noise=noise, max_probes=budget)
     else:
-        probe(first)
+        probe(length)
     length, best = min(probes, key=lambda p: _finite(float(p[1].value)))
     if method.line_search and _finite(float(best.value)) >= state.value:
         return None

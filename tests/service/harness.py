@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 from aqc_service import schema
@@ -35,7 +36,7 @@ class Service:
 
     def __init__(self, settings: ServiceSettings, **variables: str):
         self.settings = settings
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[subprocess.Popen[Any]] = []
         schema.upgrade(settings)
         self.store = Store.open(settings)
         self.variables = variables
@@ -72,15 +73,15 @@ class Service:
         wait_for(lambda: self.job(job_id).state in states, seconds)
         return self.job(job_id)
 
-    def running(self, job_id: str) -> Job:
-        """Wait until the job's child has reported something in the present attempt."""
-        self.reach(job_id, "running", "succeeded")
-        attempt = self.job(job_id).attempt
+    def running(self, job_id: str, attempt: int = 1) -> Job:
+        """Wait until the job's child has reported something in this attempt."""
+        begun = {"state": "running", "attempt": attempt}
 
         def reported() -> bool:
-            started = [e.seq for e in self.store.events(job_id) if e.data.get("attempt") == attempt]
-            return any(
-                event.kind == "progress" for event in self.store.events(job_id, started[-1])
+            events = self.store.events(job_id)
+            started = [event.seq for event in events if event.data == begun]
+            return bool(started) and any(
+                event.kind == "progress" and event.seq > started[0] for event in events
             )
 
         wait_for(reported)
@@ -108,6 +109,9 @@ class Service:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
         self.store.close()
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from aqc.checkpoint import Checkpoints, load_arrays
 from aqc_service.child import Orders, Reporter, Stopped
 from aqc_service.protocol import Task
+
+from aqc.checkpoint import Checkpoints, load_arrays
 
 MODULE = __name__
 STEPS, STEP_SECONDS = 150, 0.01
@@ -102,6 +103,5 @@ def fail(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
 
 
 KINDS: dict[str, Callable[[Task, Reporter, Orders], dict[str, Any]]] = {
-    run.__name__: run
-    for run in (count, noop, loop, until_asked, allocate, share, fork, fail)
+    run.__name__: run for run in (count, noop, loop, until_asked, allocate, share, fork, fail)
 }

@@ -35,8 +35,8 @@ def left_over(service):
 def test_kill_of_the_child(service):
     service.start()
     job = service.submit()
-    for _ in range(2):
-        service.running(job.id)
+    for attempt in (1, 2):
+        service.running(job.id, attempt)
         os.kill(service.child_of(job.id), signal.SIGKILL)
     done = assert_ended_as_if_nothing_was(service, job.id)
     assert (done.attempt, done.lost) == (3, 2)
@@ -48,8 +48,7 @@ def test_a_job_that_is_lost_too_often_fails(service):
     service.start()
     job = service.submit("loop")
     for attempt in (1, 2, 3):
-        wait_for(lambda attempt=attempt: service.job(job.id).attempt == attempt)
-        service.running(job.id)
+        service.running(job.id, attempt)
         os.kill(service.child_of(job.id), signal.SIGKILL)
     failed = service.reach(job.id, "failed")
     assert (failed.reason, failed.lost) == ("worker_lost", 3)

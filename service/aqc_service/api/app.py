@@ -36,10 +36,11 @@ def create_app(store: Store, settings: ServiceSettings) -> FastAPI:
     app.state.store = store
     app.state.settings = settings
     app.state.streams = events.Streams()
+    app.state.routers = [module.router for module in (jobs, events, results, service, page)]
+    for router in app.state.routers:
+        app.include_router(router)
     problems.install(app)
     app.add_middleware(RequestContext)
-    for module in (jobs, events, results, service, page):
-        app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aqc_service.api.problems import Fault, Refusal
+from aqc_service.api.problems import Fault, Refusal, broken
 from aqc_service.records import Job
 from aqc_service.settings import ServiceSettings
 from aqc_service.store import Store
@@ -35,7 +35,7 @@ class RequestContext:
         given = Headers(scope=scope).get("X-Request-ID", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        began, status = time.perf_counter(), 500
+        began, status = time.perf_counter(), 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -49,6 +49,11 @@ class RequestContext:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self.app(scope, receive, send_with_id)
+            except Exception as error:
+                if status:
+                    raise  # too late for another answer
+                response = await broken(Request(scope), error)
+                await response(scope, receive, send_with_id)
             finally:
                 milliseconds = round(1e3 * (time.perf_counter() - began), 1)
                 _log.info(

@@ -11,7 +11,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from aqc.checks import shown
 from aqc.errors import InputError
@@ -102,7 +101,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(JobNotFinished, _on_not_finished)
     app.add_exception_handler(StorageError, _on_storage_error)
     app.add_exception_handler(SQLAlchemyError, _on_storage_error)
-    app.add_exception_handler(Exception, _on_any_error)
 
 
 _MEANINGS = {
@@ -184,7 +182,8 @@ async def _on_storage_error(request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def _on_any_error(request: Request, error: Exception) -> JSONResponse:
+async def broken(request: Request, error: Exception) -> JSONResponse:
+    """Return the answer to what nobody expected; what happened stays in the log."""
     _log.error("unexpected", exc_info=error)
     return await _on_refusal(
         request, Refusal(500, "Something broke inside the service; its log has the request id.")
@@ -193,10 +192,12 @@ async def _on_any_error(request: Request, error: Exception) -> JSONResponse:
 
 def _methods(request: Request) -> set[str]:
     """Every method that the path takes; the router itself knows only its first match."""
+    app = request.app
+    routes = [*app.router.routes, *(r for router in app.state.routers for r in router.routes)]
     return {
         method
-        for route in request.app.router.routes
-        if route.matches(request.scope)[0] is not Match.NONE
+        for route in routes
+        if (pattern := getattr(route, "path_regex", None)) and pattern.match(request.url.path)
         for method in getattr(route, "methods", None) or ()
     }
 

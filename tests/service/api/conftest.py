@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from aqc_service import tables
 from aqc_service.api.app import create_app
@@ -28,6 +29,9 @@ PROBLEM = {
 
 class Queue:
     """Takes jobs and gives them to nobody."""
+
+    def warm_up(self) -> None:
+        pass
 
     def enqueue(self, connection: sa.Connection, job_id: str, queue: str, priority: int) -> None:
         pass
@@ -135,6 +139,14 @@ class AppTransport(httpx.BaseTransport):
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+@pytest.fixture(autouse=True)
+def _quiet_logs() -> Iterator[None]:
+    """Lines without the values of all variables, which take long to write."""
+    structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import copy
 import json
 import re
 
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -43,8 +44,10 @@ values = st.recursive(
 def places(value, path=()):
     """All paths to values inside."""
     yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, inner in items if isinstance(value, dict | list) else ():
+    items = []
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in items:
         yield from places(inner, (*path, key))
 
 
@@ -76,22 +79,16 @@ def bodies(draw):
 
 def test_a_thousand_malformed_problems_are_refused_with_a_sentence_each(api, store):
     counts = {202: 0, 400: 0, 422: 0}
-    fine = api.post("/v1/jobs", json=GOOD)
-    assert fine.status_code == 202
 
+    # Some of them are good after all: they give the jobs, and nothing else does.
     @settings(max_examples=1300, suppress_health_check=list(HealthCheck), database=None)
     @given(bodies())
     def check(body):
-        # Estimates read a body like submissions do, and what they accept is stored by neither.
-        response = api.post(
-            "/v1/estimates", content=body, headers={"Content-Type": "application/json"}
-        )
-        counts[response.status_code if response.is_error else 202] += 1
-        if not response.is_error:
+        response = api.post("/v1/jobs", content=body, headers={"Content-Type": "application/json"})
+        counts[response.status_code] += 1
+        if response.status_code == 202:
             return
-        posted = api.post("/v1/jobs", content=body, headers={"Content-Type": "application/json"})
-        assert posted.status_code == response.status_code
-        faults = posted.json()["errors"]
+        faults = response.json()["errors"]
         assert faults
         for fault in faults:
             assert re.fullmatch(r"[A-Z`].{10,}[.?]", fault["detail"], re.DOTALL), fault
@@ -100,4 +97,5 @@ def test_a_thousand_malformed_problems_are_refused_with_a_sentence_each(api, sto
     check()
     assert counts[400] + counts[422] >= 1000
     assert min(counts.values()) > 20
-    assert [job.id for job in store.list()[0]] == [fine.json()["id"]]
+    with store.engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM job")) == counts[202]
