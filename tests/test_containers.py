@@ -84,7 +84,9 @@ def test_everything_waits_for_the_database(compose: dict[str, Any]) -> None:
 
 
 def test_only_this_machine_reaches_the_service(compose: dict[str, Any]) -> None:
-    published = [port for service in compose["services"].values() for port in service.get("ports", ())]
+    published = [
+        port for service in compose["services"].values() for port in service.get("ports", ())
+    ]
     assert published
     assert all(port.startswith("127.0.0.1:") for port in published)
 

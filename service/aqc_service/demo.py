@@ -120,7 +120,9 @@ def _line(kind: str, data: Any) -> str:
         return str(data.get("state") or data["text"])
     if data.get("infidelity") is None:
         return f"  {data['stage']}"
-    return f"  {data['stage']}: {data['evaluations']} evaluations, infidelity {data['infidelity']:.3g}"
+    return (
+        f"  {data['stage']}: {data['evaluations']} evaluations, infidelity {data['infidelity']:.3g}"
+    )
 
 
 def _download(client: Client, url: str, job: Job, directory: Path) -> list[Path]:
@@ -148,9 +150,7 @@ def _script() -> str:
 
 def main() -> None:
     """Run the demo on the problem that the command line names."""
-    app = typer.Typer(
-        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
-    )
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command()(demo)
     try:
         app()

@@ -10,14 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from aqc_service.demo import service
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 if CHROMIUM is None and not os.environ.get("CI"):
     pytest.skip("No chromium is found: apt-get install -y chromium", allow_module_level=True)
-
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 PATIENCE = 40_000.0  # milliseconds, on a busy machine
 SMALL = {

@@ -124,11 +124,15 @@ def _parameters(model: Model) -> tuple[FormField, ...]:
             f"/hamiltonian/{parameter.name}",
             parameter.name,
             "numbers",
-            f"{parameter.meaning[0].upper()}{parameter.meaning[1:]}{each.get(parameter.varies, '')}.",
+            f"{_capital(parameter.meaning)}{each.get(parameter.varies, '')}.",
             f"{parameter.default:g}",
         )
         for parameter in model.parameters
     )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _field(pointer: str, label: str) -> FormField:

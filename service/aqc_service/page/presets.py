@@ -82,4 +82,3 @@ PRESETS: tuple[Preset, ...] = (
         },
     ),
 )
-
