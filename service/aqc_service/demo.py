@@ -18,7 +18,7 @@ import httpx
 import typer
 
 from aqc import console
-from aqc.client import Client, Format, Job, ServiceError
+from aqc.client import DEFAULT_URL, Client, Format, Job, ServiceError
 from aqc.commands import refusals
 from aqc.errors import AqcError
 from aqc.strict_json import parse_json
@@ -52,9 +52,10 @@ def demo(problem: Path) -> None:
             raise ServiceError(f"The job {job.state}: {job.fields['message']}")
         files = _download(client, url, job, DIRECTORY / "result")
         _show(client.result_json(job), files)
-        typer.echo(f"\nIts page was {page}; to see it again:")
-        typer.echo(f"    {_script()} serve --data-dir {DIRECTORY / 'data'}")
-    typer.echo(f"The service stopped. All in {time.monotonic() - began:.1f} s.")
+    again = f"{DEFAULT_URL}{job.fields['links']['page']}"
+    typer.echo(f"\nIts page was {page}; to see it again at {again}")
+    typer.echo(f"    {_script()} serve --data-dir {DIRECTORY / 'data'}")
+    typer.echo(f"\nThe service stopped. All in {time.monotonic() - began:.1f} s.")
 
 
 @contextlib.contextmanager

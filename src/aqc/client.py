@@ -105,6 +105,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ):
         self.base_url = base_url.rstrip("/")
+        self._timeout = timeout
         self._http = httpx.Client(base_url=self.base_url, timeout=timeout, transport=transport)
 
     def __enter__(self) -> Self:
@@ -269,7 +270,7 @@ class Client:
     def _stream(self, path: str, last: int) -> Iterator[Event | None]:
         """Yield the events of one connection, and None at the end of all."""
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(last)}
-        timeout = httpx.Timeout(self._http.timeout, read=_READ_SECONDS)
+        timeout = httpx.Timeout(self._timeout, read=_READ_SECONDS)
         with self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
             if response.status_code == 204:
                 yield None
