@@ -97,7 +97,7 @@ function makeRow(id, onChange) {
 }
 
 function facts(job) {
-  const infidelity = job.result?.infidelity ?? job.progress?.infidelity;
+  const infidelity = (job.result ?? job.best ?? job.progress)?.infidelity;
   const parts = [];
   if (infidelity != null) parts.push(`infidelity ${number(infidelity)}`);
   else if (job.state === "running" && job.progress) parts.push(job.progress.stage);

@@ -21,7 +21,7 @@ const UNCERTIFIED = "Not certified: the job ended before its circuit was measure
 export function showResult(id, job, result) {
   byId("result").hidden = false;
   showDownloads(id, job);
-  showDrawing(id);
+  if (result.certificate) showDrawing(id);
   showComparison(result);
   byId("certificate").replaceChildren(...(result.certificate ? certificate(result) : [UNCERTIFIED]));
 }
