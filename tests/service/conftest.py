@@ -11,8 +11,9 @@ import sqlalchemy as sa
 sys.path.insert(0, str(Path(__file__).parent))  # the children import service_kinds by this name
 
 import postgres
-from aqc_service.settings import ServiceSettings
 from harness import Service, make_settings
+
+from aqc_service.settings import ServiceSettings
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from service_kinds import KINDS
+
 from aqc_service import schema
 from aqc_service.records import Job
 from aqc_service.settings import ServiceSettings
 from aqc_service.store import Store
-from service_kinds import KINDS
 
 HERE = Path(__file__).parent
 PATIENCE = 90.0  # on a busy machine; nothing waits so long when it works

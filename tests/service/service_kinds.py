@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from aqc_service.child import Orders, Reporter, Stopped
-from aqc_service.protocol import Task
 
 from aqc.checkpoint import Checkpoints, load_arrays
+from aqc_service.child import Orders, Reporter, Stopped
+from aqc_service.protocol import Task
 
 MODULE = __name__
 STEPS, STEP_SECONDS = 150, 0.01

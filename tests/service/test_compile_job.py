@@ -6,9 +6,6 @@ import signal
 
 import numpy as np
 import pytest
-from aqc_service.child import Orders, Stopped
-from aqc_service.compile_job import adopt, run
-from aqc_service.protocol import Task
 from harness import Service, make_settings
 from qiskit.quantum_info import Statevector
 
@@ -16,6 +13,9 @@ from aqc.checkpoint import save_arrays
 from aqc.compile import compile_problem
 from aqc.interop.files import load_circuit
 from aqc.problem import Problem
+from aqc_service.child import Orders, Stopped
+from aqc_service.compile_job import adopt, run
+from aqc_service.protocol import Task
 
 KINDS = {"compile": "aqc_service.compile_job:run"}
 

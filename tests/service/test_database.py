@@ -6,10 +6,11 @@ import subprocess
 
 import pytest
 import sqlalchemy as sa
+from harness import make_settings
+
 from aqc_service import schema
 from aqc_service.database import StorageError, make_data_directory, open_engine, writing
 from aqc_service.store import Store
-from harness import make_settings
 
 
 def test_sqlite_is_synced_at_every_commit(settings):
@@ -27,6 +28,7 @@ def test_sqlite_is_synced_at_every_commit(settings):
 def test_migrations_make_the_tables_that_the_code_knows(any_settings):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
+
     from aqc_service.tables import metadata
 
     tables = metadata.tables

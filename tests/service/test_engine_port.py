@@ -7,9 +7,10 @@ import time
 from collections import Counter
 
 import pytest
+from harness import wait_for
+
 from aqc_service.database import writing
 from aqc_service.engine import Engine
-from harness import wait_for
 
 CLIENT = """
 import sys, time

@@ -4,6 +4,7 @@ import os
 from datetime import timedelta
 
 import sqlalchemy as sa
+
 from aqc_service import tables
 from aqc_service.database import now, writing
 from aqc_service.retention import sweep

@@ -1,10 +1,10 @@
 """Settings: where they come from, and what is refused."""
 
 import pytest
-from aqc_service.commands import read_settings
-from aqc_service.settings import ServiceSettings
 
 from aqc.errors import InputError
+from aqc_service.commands import read_settings
+from aqc_service.settings import ServiceSettings
 
 
 def test_the_environment_and_then_the_command_line_decide(monkeypatch, tmp_path):

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+
 from aqc_service.attempts import Attempts
 from aqc_service.states import FOLLOWING, TERMINAL
 from aqc_service.store import IdempotencyConflict, JobNotFinished

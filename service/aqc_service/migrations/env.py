@@ -1,6 +1,7 @@
 """Alembic's entry: the connection comes from aqc_service.schema."""
 
 from alembic import context
+
 from aqc_service.tables import metadata
 
 context.configure(

@@ -263,8 +263,7 @@ def test_an_unknown_job_is_404(api, method, suffix, job_id):
 
 def test_list_pages_through_all_jobs_newest_first(api):
     made = [
-        api.post("/v1/jobs", json={**PROBLEM, "tags": [f"t{i % 2}"]}).json()["id"]
-        for i in range(7)
+        api.post("/v1/jobs", json={**PROBLEM, "tags": [f"t{i % 2}"]}).json()["id"] for i in range(7)
     ]
     seen, path = [], "/v1/jobs?limit=3&state=queued"
     while path:

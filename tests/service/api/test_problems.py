@@ -117,4 +117,3 @@ def test_an_estimate_of_no_problem_is_422(api):
     response = api.post("/v1/estimates", json={**PROBLEM, "time": "x"})
     assert "`time` must be a number" in details(response, 422)
     assert response.json()["errors"][0]["pointer"] == "/time"
-
