@@ -160,7 +160,7 @@ class Client:
             "Content-Type": "application/json",
             "Idempotency-Key": idempotency_key or uuid.uuid4().hex,
         }
-        body = json.dumps(content).encode()
+        body = json.dumps(content, default=_plain).encode()
         return _job(self._send("POST", "/v1/jobs", content=body, headers=headers))
 
     def job(self, job: Job | str) -> Job:
@@ -287,7 +287,9 @@ class Client:
                 if fields.get("event") == "end":
                     yield None
                 elif "data" in fields:
-                    yield Event(int(fields["id"]), fields["event"], json.loads(fields["data"])["data"])
+                    yield Event(
+                        int(fields["id"]), fields["event"], json.loads(fields["data"])["data"]
+                    )
                 fields = {}
 
     def _send(
@@ -319,6 +321,13 @@ def _content(problem: Any, time: float | None, settings: dict[str, Any]) -> dict
     if time is not None or settings:
         raise InputError("A Problem says all itself: give no time and no settings beside it.")
     return problem.to_dict()
+
+
+def _plain(value: Any) -> Any:
+    """Return an array or scalar of NumPy as JSON has it."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise InputError(f"A problem must hold what JSON can, but holds {value!r}.")
 
 
 def _check(response: httpx.Response) -> httpx.Response:
