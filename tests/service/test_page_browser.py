@@ -139,6 +139,11 @@ def test_submit_watch_download(page: Page, url: str) -> None:
         expected = httpx.get(f"{url}/v1/jobs/{job}/result?format={form}").content
         assert Path(waiting.value.path()).read_bytes() == expected
 
+    page.get_by_role("link", name="Edit as a new job").click()
+    expect(page.get_by_label("Name of the job")).to_have_value("from the browser")
+    problem = json.loads(page.locator("#json").input_value())
+    assert problem == {**result["problem"], "name": "from the browser"}
+
 
 def test_the_curve_is_whole_after_a_cut(page: Page, url: str) -> None:
     job = compile_(page, ENDLESS)

@@ -42,8 +42,8 @@ async function refresh() {
     clearTimeout(lost);
     notice("");
     await showEnd();
-  } else if (job.state === "queued") {
-    notice(await api.unreadiness());
+  } else {
+    notice(job.notes.join(" "));
   }
 }
 
