@@ -46,8 +46,8 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
 class Checkpoints:
     """What one compile keeps in a directory, so that it can go on after it was stopped.
 
-    The target is kept once, the optimizer's state again and again. What belongs to another
-    problem is not used.
+    The target is kept once, the optimizer's state again and again, and the state before it as
+    `state.1.npz`. What belongs to another problem is not used.
 
     Args:
         directory: Created if it does not exist.
@@ -71,8 +71,12 @@ class Checkpoints:
         return arrays if arrays.pop("problem", None) == self._problem else None
 
     def save(self, name: str, arrays: dict[str, np.ndarray]) -> None:
-        """Keep arrays under a name."""
-        save_arrays(self._directory / f"{name}.npz", {"problem": self._problem, **arrays})
+        """Keep arrays under a name, and what was kept before them beside them."""
+        path, before = (self._directory / f"{name}{suffix}.npz" for suffix in ("", ".1"))
+        if path.exists():
+            before.unlink(missing_ok=True)
+            before.hardlink_to(path)
+        save_arrays(path, {"problem": self._problem, **arrays})
 
     def save_in_time(self, name: str, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
         """Keep arrays under a name, unless the last time is not long ago."""

@@ -61,6 +61,29 @@ def compile_evolution(
         >>> result.certificate.infidelity <= 0.01 and result.two_qubit_depth <= 7
         True
     """
+    problem = as_problem(hamiltonian, time, **settings)
+    return compile_problem(problem, progress=progress, checkpoint=checkpoint)
+
+
+def as_problem(
+    hamiltonian: "Hamiltonian | SparsePauliOp | PauliEvolutionGate | dict[str, Any]",
+    time: float | None = None,
+    **settings: Any,
+) -> Problem:
+    """Return the problem that the arguments of `compile_evolution` ask for.
+
+    Args:
+        hamiltonian: An open chain, in any of the forms that name one.
+        time: Left out for a PauliEvolutionGate, which has its own.
+        **settings: The other fields of problem.json.
+
+    Raises:
+        InputError: If the problem is refused.
+
+    Example:
+        >>> as_problem({"model": "xxz_chain", "num_qubits": 6}, 0.5).num_qubits
+        6
+    """
     if not isinstance(hamiltonian, Hamiltonian | dict):
         from aqc.interop.qiskit import hamiltonian_from_qiskit
 
@@ -74,25 +97,29 @@ def compile_evolution(
             time = own_time
     if time is None:
         raise InputError("`time` must be given for a Hamiltonian, but is missing.", "/time")
-    problem = Problem.build(hamiltonian, time, **settings)
-    return compile_problem(problem, progress=progress, checkpoint=checkpoint)
+    return Problem.build(hamiltonian, time, **settings)
 
 
 def compile_problem(
-    problem: Problem, *, progress: Report | None = None, checkpoint: Path | None = None
+    problem: Problem,
+    *,
+    progress: Report | None = None,
+    checkpoint: Path | Checkpoints | None = None,
 ) -> CompileResult:
     """Compile a problem; `compile_evolution` says what comes out.
 
     Args:
         problem: What problem.json holds.
-        progress: Called with a `Progress` as the compile goes on.
+        progress: Called with a `Progress` as the compile goes on, after the work was kept.
         checkpoint: Directory to keep the work in, and to go on from.
     """
     watch = Stopwatch()
     report = progress or (lambda event: None)
     report(Progress("import"))
     check_memory(problem)
-    kept = Checkpoints(checkpoint, problem.to_json()) if checkpoint else None
+    kept = (
+        Checkpoints(checkpoint, problem.to_json()) if isinstance(checkpoint, Path) else checkpoint
+    )
     with watch.stage("import"):
         from aqc.certify import certify
         from aqc.fit import fit
@@ -108,9 +135,9 @@ def compile_problem(
 
     def on_step(current: "State") -> None:
         count, infidelity = current.history[-1]
-        report(Progress("optimize", count / max_evaluations, count, infidelity))
         if kept:
             kept.save_in_time("state", current.arrays)
+        report(Progress("optimize", count / max_evaluations, count, infidelity))
 
     max_evaluations = problem.optimizer.max_steps
     resume = kept.load("state") if kept else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
@@ -160,14 +161,19 @@ def brickwork(
 
 
 def save(figure: Figure, path: Path | str, *, dpi: int = 150) -> None:
-    """Write a figure as PNG.
+    """Write a figure as PNG or SVG; the same figure gives the same file.
 
     Args:
         figure: What to write.
-        path: The file, replaced when it exists.
-        dpi: Pixels per inch.
+        path: The file, replaced when it exists; its suffix .png or .svg decides.
+        dpi: Pixels per inch of a PNG.
     """
-    figure.savefig(path, format="png", dpi=dpi, facecolor=figure.get_facecolor())
+    suffix = Path(path).suffix.lstrip(".")
+    metadata = {"Date": None} if suffix == "svg" else None
+    with rc_context({"svg.hashsalt": "aqc"}):
+        figure.savefig(
+            path, format=suffix, dpi=dpi, facecolor=figure.get_facecolor(), metadata=metadata
+        )
 
 
 def _blank(width: float, height: float, theme: _Theme) -> Figure:

@@ -21,7 +21,9 @@ FILES = (
     "circuit.qasm2",
     "circuit.qpy",
     "circuit.png",
+    "circuit.svg",
     "convergence.png",
+    "convergence.svg",
     RESULT,
 )
 
@@ -112,13 +114,15 @@ def _write_figures(stage: Path, result: "CompileResult", problem: "Problem") -> 
     from aqc import figures
 
     # The chain's brickwork: with a coupling map, the circuit has as many qubits as the device.
-    figures.save(figures.brickwork(problem.num_qubits, result.bricks), stage / "circuit.png")
-    figures.save(
-        figures.convergence(
+    drawn = {
+        "circuit": figures.brickwork(problem.num_qubits, result.bricks),
+        "convergence": figures.convergence(
             result.optimum.history, result.trotter.infidelity, problem.goal.infidelity
         ),
-        stage / "convergence.png",
-    )
+    }
+    for name, figure in drawn.items():
+        for suffix in ("png", "svg"):
+            figures.save(figure, stage / f"{name}.{suffix}")
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""The HTTP interface: thin routes around the store; it computes nothing and imports no JAX."""

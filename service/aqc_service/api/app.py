@@ -1,0 +1,73 @@
+"""The application: routes, errors, OpenAPI; made once per process."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from aqc.versions import versions
+from aqc_service.api import describe, events, jobs, problems, results, service
+from aqc_service.api.context import RequestContext
+from aqc_service.settings import ServiceSettings
+from aqc_service.store import Store
+
+_DESCRIPTION = """Compile quantum dynamics: POST a spin Hamiltonian and a time, receive a short
+certified circuit. Errors are problem details (RFC 9457); `errors` names every field at fault.
+The examples are for curl; `$JOB` is the `id` of a job."""
+
+
+def create_app(store: Store, settings: ServiceSettings) -> FastAPI:
+    """Return the application.
+
+    Args:
+        store: Where jobs are kept.
+        settings: Limits.
+    """
+    app = FastAPI(
+        title="aqc",
+        version=versions()["aqc"],
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.store = store
+    app.state.settings = settings
+    app.state.streams = events.Streams()
+    app.state.routers = [module.router for module in (jobs, events, results, service)]
+    for router in app.state.routers:
+        app.include_router(router)
+    problems.install(app)
+    app.add_middleware(RequestContext)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Return OpenAPI with the schemas that the routes name but FastAPI does not know."""
+    if app.openapi_schema is None:
+        found = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            openapi_version="3.1.0",
+        )
+        body, parts = describe.submission_schema()
+        schemas = found.setdefault("components", {}).setdefault("schemas", {})
+        schemas |= parts | {"Submission": body} | problems.schemas()
+        _drop_unused_422(found)
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def _drop_unused_422(found: dict[str, Any]) -> None:
+    """Take out FastAPI's own 422: parameters at fault are 400 here."""
+    for operations in found["paths"].values():
+        for operation in operations.values():
+            content = operation["responses"].get("422", {}).get("content", {})
+            if "HTTPValidationError" in str(content.get("application/json", "")):
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        found["components"]["schemas"].pop(name, None)

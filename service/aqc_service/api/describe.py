@@ -1,0 +1,143 @@
+"""What OpenAPI says beyond the types: the body, headers, examples."""
+
+import copy
+from typing import Annotated, Any
+
+from fastapi import Path
+
+from aqc.problem import Problem
+from aqc_service.api.submission import (
+    MAX_NAME,
+    MAX_PRIORITY,
+    MAX_TAG,
+    MAX_TAGS,
+    MAX_WALL_SECONDS,
+)
+
+JobId = Annotated[
+    str, Path(description="The job's id.", examples=["0198c2f2a3b47c1d9e0f1a2b3c4d5e6f"])
+]
+
+_XXZ = {
+    "hamiltonian": {"model": "xxz_chain", "num_qubits": 50, "delta": 0.5},
+    "time": 1.0,
+    "initial_state": "neel",
+    "name": "50-qubit XXZ chain",
+    "tags": ["demo"],
+}
+_TERMS = {
+    "hamiltonian": {
+        "num_qubits": 4,
+        "terms": [["XX", [0, 1], 1.0], ["ZZ", [1, 2], 0.5], ["XX", [2, 3], 1.0], ["Z", [0], 0.3]],
+    },
+    "time": 0.5,
+    "ansatz": {"layers": 3},
+    "goal": {"infidelity": 1e-3},
+}
+
+EXAMPLES = {
+    "xxz_50": {"summary": "A 50-qubit XXZ chain, from its model", "value": _XXZ},
+    "terms": {"summary": "Four qubits, from Pauli terms", "value": _TERMS},
+}
+
+
+def header(description: str, **schema: Any) -> dict[str, Any]:
+    """Return the description of a response's header."""
+    return {"description": description, "schema": schema or {"type": "string"}}
+
+
+_LOCATION = header("Path of the job.")
+_RETRY_AFTER = header("Seconds after which to look again.", type="integer")
+_REPLAYED = header("true: the job was there before, made with the same key.")
+ETAG = header("Changes with the content; for If-None-Match.")
+
+_LINKS = {
+    name: {"operationId": name, "parameters": {"job_id": "$response.body#/id"}}
+    for name in (
+        "show_job",
+        "job_events",
+        "job_result",
+        "job_artifacts",
+        "cancel_job",
+        "retry_job",
+        "delete_job",
+    )
+}
+
+ACCEPTED: dict[str, Any] = {
+    "description": "Accepted.",
+    "links": _LINKS,
+    "headers": {
+        "Location": _LOCATION,
+        "Retry-After": _RETRY_AFTER,
+        "Idempotency-Replayed": _REPLAYED,
+    },
+}
+FINISHED: dict[str, Any] = {
+    "description": "Finished within the time of `Prefer: wait=N`.",
+    "headers": {"Location": _LOCATION, "Idempotency-Replayed": _REPLAYED},
+}
+PAGE: dict[str, Any] = {
+    "description": "A page of jobs.",
+    "headers": {"Link": header('The next page, rel="next"; missing on the last one.')},
+}
+JOB: dict[str, Any] = {"description": "The job.", "headers": {"ETag": ETAG}}
+NOT_MODIFIED: dict[str, Any] = {"description": "Still what If-None-Match names."}
+
+
+def submission_schema() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the schema of a submission's body, and the schemas it refers to."""
+    schema = copy.deepcopy(
+        Problem.model_json_schema(ref_template="#/components/schemas/{model}", mode="validation")
+    )
+    parts = schema.pop("$defs")
+    schema["title"] = "Submission"
+    schema["description"] = "problem.json, plus name, tags, priority and limits.wall_seconds."
+    schema["examples"] = [example["value"] for example in EXAMPLES.values()]
+    schema["properties"] |= {
+        "name": {
+            "description": "A title for people.",
+            "anyOf": [{"type": "null"}, {"type": "string", "minLength": 1, "maxLength": MAX_NAME}],
+            "default": None,
+        },
+        "tags": {
+            "description": "Words to filter by.",
+            "anyOf": [
+                {"type": "null"},
+                {
+                    "type": "array",
+                    "maxItems": MAX_TAGS,
+                    "items": {"type": "string", "minLength": 1, "maxLength": MAX_TAG},
+                },
+            ],
+            "default": [],
+        },
+        "priority": {
+            "description": "Higher runs first.",
+            "type": ["integer", "null"],
+            "minimum": 0,
+            "maximum": MAX_PRIORITY,
+            "default": 0,
+        },
+    }
+    parts["LimitSettings"]["properties"]["wall_seconds"] = {
+        "description": "Wall time the job may take in all; null: what the service allows.",
+        "type": ["number", "null"],
+        "exclusiveMinimum": 0,
+        "maximum": MAX_WALL_SECONDS,
+        "default": None,
+    }
+    return schema, parts
+
+
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/Submission"},
+                "examples": EXAMPLES,
+            }
+        },
+    }
+}

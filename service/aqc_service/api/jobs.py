@@ -1,0 +1,275 @@
+"""Jobs: submit, look, list, cancel, retry, delete."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from aqc.errors import InputError
+from aqc_service.api import describe
+from aqc_service.api.conditional import conditional, preferred_wait
+from aqc_service.api.context import (
+    RequestId,
+    SettingsDep,
+    StoreDep,
+    find_job,
+    known_parameters,
+)
+from aqc_service.api.memory import check_fits
+from aqc_service.api.problems import Fault, Refusal, documented
+from aqc_service.api.schemas import NO_WORKER, JobDetail, JobPage, JobView, View, job_path
+from aqc_service.api.submission import Submission, check_tag, read_submission
+from aqc_service.records import Job
+from aqc_service.states import State
+from aqc_service.store import MAX_PAGE, Store
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(known_parameters)])
+
+POLL_SECONDS = 0.1
+RETRY_AFTER = {"Retry-After": "1"}
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Makes the request safe to repeat: one key and body give one job.",
+        examples=["8a6c2b9e"],
+    ),
+]
+Prefer = Annotated[
+    str,
+    Header(
+        description="wait=N: answer when the job is finished, after N seconds (at most 30) anyway.",
+        examples=["wait=1"],
+    ),
+]
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=JobDetail,
+    responses={
+        200: describe.FINISHED,
+        202: describe.ACCEPTED,
+        **documented(400, 413, 415, 422, 503),
+    },
+    openapi_extra=describe.BODY,
+)
+async def submit_job(
+    request: Request,
+    store: StoreDep,
+    settings: SettingsDep,
+    request_id: RequestId,
+    submission: Annotated[Submission, Depends(read_submission)],
+    idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = "",
+) -> Response:
+    """Submit a problem; the answer is the job, which then runs on its own.
+
+    ```sh
+    curl -i http://127.0.0.1:8765/v1/jobs -H 'Content-Type: application/json' \\
+      -d '{"hamiltonian": {"model": "xxz_chain", "num_qubits": 10, "delta": 0.5}, "time": 0.5,
+           "initial_state": "neel", "ansatz": {"layers": 3}, "name": "first"}'
+    ```
+    """
+    memory = await run_in_threadpool(check_fits, submission.problem, settings.memory_gb)
+    job, replayed = await run_in_threadpool(
+        lambda: store.create(
+            submission.problem.to_json(),
+            num_qubits=submission.problem.num_qubits,
+            memory_bytes=memory,
+            name=submission.name,
+            tags=submission.tags,
+            priority=submission.priority,
+            wall_limit=submission.wall_seconds,
+            idempotency_key=idempotency_key,
+            body_hash=submission.body_hash,
+            request_id=request_id,
+        )
+    )
+    headers = {"Idempotency-Replayed": "true"} if replayed else {}
+    return await _accepted(request, store, job, headers, wait=preferred_wait(prefer))
+
+
+@router.get("", response_model=JobPage, responses={200: describe.PAGE, **documented(400, 503)})
+async def list_jobs(
+    store: StoreDep,
+    state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
+    kind: Annotated[
+        str | None, Query(description="Only jobs of this kind.", pattern="^[a-z_]{1,32}$")
+    ] = None,
+    tag: Annotated[
+        str | None, Query(description="Only jobs with this tag.", min_length=1, max_length=64)
+    ] = None,
+    limit: Annotated[int, Query(description="Most jobs on a page.", ge=1, le=MAX_PAGE)] = 50,
+    cursor: Annotated[
+        str | None,
+        Query(description="`next_cursor` of the page before.", pattern="^[0-9a-f]{32}$"),
+    ] = None,
+) -> Response:
+    """List jobs, newest first.
+
+    ```sh
+    curl 'http://127.0.0.1:8765/v1/jobs?state=succeeded&limit=10'
+    ```
+    """
+    if tag is not None:
+        try:
+            check_tag(tag, "")
+        except InputError as error:
+            raise Refusal(400, str(error), [Fault(detail=str(error), parameter="tag")]) from None
+    filters = {"state": state, "kind": kind, "tag": tag}
+    jobs, following = await run_in_threadpool(
+        lambda: store.list(**filters, limit=limit, cursor=cursor)
+    )
+    notes = await _notes(store, jobs)
+    page = JobPage(
+        jobs=[JobView.of(job, notes if job.state == "queued" else ()) for job in jobs],
+        next_cursor=following,
+    )
+    response = _json(page)
+    if following is not None:
+        chosen = {name: value for name, value in filters.items() if value is not None}
+        query = urlencode({**chosen, "limit": limit, "cursor": following})
+        response.headers["Link"] = f'</v1/jobs?{query}>; rel="next"'
+    return response
+
+
+@router.get(
+    "/{job_id}",
+    response_model=JobDetail,
+    responses={
+        200: describe.JOB,
+        304: describe.NOT_MODIFIED,
+        **documented(400, 404, 503),
+    },
+)
+async def show_job(
+    request: Request, store: StoreDep, job_id: describe.JobId, prefer: Prefer = ""
+) -> Response:
+    """Show a job. With `Prefer: wait=N` the answer comes when it is finished.
+
+    ```sh
+    curl -H 'Prefer: wait=10' http://127.0.0.1:8765/v1/jobs/$JOB
+    ```
+    """
+    job = await find_job(store, job_id)
+    wait = preferred_wait(prefer)
+    job = await finished(store, job, wait)
+    notes = await _notes(store, [job])
+    response = _json(JobDetail.of(job, notes))
+    response.headers["Cache-Control"] = "no-cache"
+    _applied(response, wait)
+    return conditional(request, response, f"{job.version}{'w' if notes else ''}")
+
+
+@router.post(
+    "/{job_id}/cancel",
+    status_code=202,
+    response_model=JobView,
+    responses={202: describe.ACCEPTED, **documented(400, 404, 409, 503)},
+)
+async def cancel_job(store: StoreDep, job_id: describe.JobId) -> Response:
+    """Cancel a job; the best circuit so far is kept. Doing it again changes nothing.
+
+    ```sh
+    curl -X POST http://127.0.0.1:8765/v1/jobs/$JOB/cancel
+    ```
+    """
+    await find_job(store, job_id)
+    job = await run_in_threadpool(store.request_cancel, job_id)
+    if job is None:
+        raise _deleted()
+    if job.state in ("succeeded", "failed"):
+        raise Refusal(409, f"The job cannot be cancelled: it {job.state} before.")
+    return _json(JobView.of(job), 202, RETRY_AFTER)
+
+
+@router.post(
+    "/{job_id}/retry",
+    status_code=202,
+    response_model=JobDetail,
+    responses={202: describe.ACCEPTED, **documented(400, 404, 409, 503)},
+)
+async def retry_job(
+    request: Request, store: StoreDep, request_id: RequestId, job_id: describe.JobId
+) -> Response:
+    """Submit a finished job again, as a new job that goes on from the last checkpoint.
+
+    ```sh
+    curl -i -X POST http://127.0.0.1:8765/v1/jobs/$JOB/retry
+    ```
+    """
+    await find_job(store, job_id)
+    job = await run_in_threadpool(store.retry, job_id, request_id)
+    if job is None:
+        raise _deleted()
+    return await _accepted(request, store, job, {}, wait=0)
+
+
+@router.delete(
+    "/{job_id}",
+    status_code=204,
+    responses={204: {"description": "Deleted."}, **documented(400, 404, 409, 503)},
+)
+async def delete_job(store: StoreDep, job_id: describe.JobId) -> Response:
+    """Delete a finished job with its files and events.
+
+    ```sh
+    curl -i -X DELETE http://127.0.0.1:8765/v1/jobs/$JOB
+    ```
+    """
+    await find_job(store, job_id)
+    if not await run_in_threadpool(store.delete, job_id):
+        raise _deleted()
+    return Response(status_code=204)
+
+
+async def finished(store: Store, job: Job, seconds: int) -> Job:
+    """Return the job when it is finished, or as it is after some seconds."""
+    deadline = time.monotonic() + seconds
+    while not job.is_terminal and time.monotonic() < deadline:
+        await asyncio.sleep(POLL_SECONDS)
+        job = await run_in_threadpool(store.get, job.id) or job
+    return job
+
+
+async def _accepted(
+    request: Request, store: Store, job: Job, headers: dict[str, str], *, wait: int
+) -> Response:
+    job = await finished(store, job, wait)
+    notes = await _notes(store, [job])
+    headers = {"Location": job_path(job.id), **headers}
+    if job.is_terminal and wait:
+        response = _json(JobDetail.of(job, notes), 200, headers)
+    else:
+        response = _json(JobDetail.of(job, notes), 202, headers | RETRY_AFTER)
+    _applied(response, wait)
+    return response
+
+
+async def _notes(store: Store, jobs: Sequence[Job]) -> list[str]:
+    """Return what the callers of waiting jobs should know."""
+    if not any(job.state == "queued" for job in jobs):
+        return []
+    return [] if await run_in_threadpool(store.workers) else [NO_WORKER]
+
+
+def _applied(response: Response, wait: int) -> None:
+    if wait:
+        response.headers["Preference-Applied"] = f"wait={wait}"
+
+
+def _deleted() -> Refusal:
+    return Refusal(404, "The job was deleted meanwhile.")
+
+
+def _json(view: View, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(view.model_dump_json(), status, headers, media_type=JSONResponse.media_type)

@@ -1,0 +1,246 @@
+"""What a job made: its circuit, its plots, its files."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from aqc_service.api import describe
+from aqc_service.api.conditional import best_type, conditional, digest
+from aqc_service.api.context import StoreDep, find_job, known_parameters
+from aqc_service.api.problems import RETRY_SECONDS, Refusal, documented
+from aqc_service.api.schemas import ArtifactList, ArtifactView
+from aqc_service.records import Artifact, Job
+from aqc_service.store import Store
+
+router = APIRouter(prefix="/v1/jobs", tags=["results"], dependencies=[Depends(known_parameters)])
+
+Format = Literal["qasm3", "qasm2", "qpy", "json"]
+
+# Format to (file, media type); nobody has registered one for OpenQASM or QPY.
+_FORMATS: dict[str, tuple[str, str]] = {
+    "qasm3": ("circuit.qasm", "text/x-openqasm3"),
+    "qasm2": ("circuit.qasm2", "text/x-openqasm2"),
+    "qpy": ("circuit.qpy", "application/x-qpy"),
+    "json": ("result.json", "application/json"),
+}
+_TYPES = {media_type: name for name, (_, media_type) in _FORMATS.items()} | {"text/plain": "qasm3"}
+_IMAGES = {"svg": "image/svg+xml", "png": "image/png"}
+
+# What a browser may do with a file that it shows by itself: nothing but style it.
+_HARMLESS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+
+_HEADERS = {
+    "ETag": describe.ETAG,
+    "Repr-Digest": describe.header("sha-256 of the content (RFC 9530)."),
+    "Aqc-Result": describe.header("final or best-so-far.", type="string"),
+}
+
+
+@dataclass(frozen=True)
+class _File:
+    content: bytes
+    sha256: str
+    final: bool
+
+
+@router.get(
+    "/{job_id}/result",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The circuit on |0...0>, or all that is known of the result.",
+            "content": {
+                "text/x-openqasm3": {"schema": {"type": "string"}},
+                "text/x-openqasm2": {"schema": {"type": "string"}},
+                "application/x-qpy": {"schema": {"type": "string", "format": "binary"}},
+                "application/json": {"schema": {"type": "object"}},
+                "text/plain": {"schema": {"type": "string"}},
+            },
+            "headers": _HEADERS,
+        },
+        304: describe.NOT_MODIFIED,
+        **documented(400, 404, 406, 409, 503),
+    },
+)
+async def job_result(
+    request: Request,
+    store: StoreDep,
+    job_id: describe.JobId,
+    format: Annotated[
+        Format | None, Query(description="Goes before the header Accept; default qasm3.")
+    ] = None,
+    best_so_far: Annotated[
+        bool, Query(description="Be content with the best circuit so far of an unfinished job.")
+    ] = False,
+) -> Response:
+    """Return the circuit as OpenQASM 3 or 2 or QPY, or everything about it as JSON.
+
+    A cancelled job has its best circuit so far; the header Aqc-Result says so.
+
+    ```sh
+    curl http://127.0.0.1:8765/v1/jobs/$JOB/result
+    curl -o circuit.qpy 'http://127.0.0.1:8765/v1/jobs/$JOB/result?format=qpy'
+    curl -H 'Accept: application/json' http://127.0.0.1:8765/v1/jobs/$JOB/result
+    ```
+    """
+    media_type, chosen = _negotiated(request, format)
+    job = await find_job(store, job_id)
+    name = _FORMATS[chosen][0]
+    file = await run_in_threadpool(_result_file, store, job, name, best_so_far)
+    return _respond(request, file, media_type, {"Content-Disposition": _named(job, name)})
+
+
+@router.get(
+    "/{job_id}/plots/{plot}.{extension}",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The image.",
+            "content": {
+                "image/svg+xml": {"schema": {"type": "string"}},
+                "image/png": {"schema": {"type": "string", "format": "binary"}},
+            },
+            "headers": _HEADERS,
+        },
+        304: describe.NOT_MODIFIED,
+        **documented(400, 404, 409, 503),
+    },
+)
+async def job_plot(
+    request: Request,
+    store: StoreDep,
+    job_id: describe.JobId,
+    plot: Literal["convergence", "circuit"],
+    extension: Literal["svg", "png"],
+) -> Response:
+    """Return a plot of a finished job.
+
+    ```sh
+    curl -o convergence.svg http://127.0.0.1:8765/v1/jobs/$JOB/plots/convergence.svg
+    ```
+    """
+    job = await find_job(store, job_id)
+    name = f"{plot}.{extension}"
+    file = await run_in_threadpool(_result_file, store, job, name, False)
+    return _respond(request, file, _IMAGES[extension], dict(_HARMLESS))
+
+
+@router.get(
+    "/{job_id}/artifacts",
+    response_model=ArtifactList,
+    responses={200: {"description": "The files."}, **documented(400, 404, 503)},
+)
+async def job_artifacts(store: StoreDep, job_id: describe.JobId) -> ArtifactList:
+    """List the files of a job; there are none before it is finished.
+
+    ```sh
+    curl http://127.0.0.1:8765/v1/jobs/$JOB/artifacts
+    ```
+    """
+    await find_job(store, job_id)
+    found = await run_in_threadpool(store.artifacts, job_id)
+    return ArtifactList(artifacts=[ArtifactView.of(artifact) for artifact in found])
+
+
+@router.get(
+    "/{job_id}/artifacts/{name}",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The file.",
+            "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+            "headers": _HEADERS,
+        },
+        304: describe.NOT_MODIFIED,
+        **documented(400, 404, 503),
+    },
+)
+async def job_artifact(
+    request: Request, store: StoreDep, job_id: describe.JobId, name: str
+) -> Response:
+    """Return a file of a finished job.
+
+    ```sh
+    curl -O http://127.0.0.1:8765/v1/jobs/$JOB/artifacts/circuit.qasm
+    ```
+    """
+    await find_job(store, job_id)
+    artifact = await run_in_threadpool(_artifact, store, job_id, name)
+    if artifact is None:
+        raise Refusal(404, "The job has no file of this name; its artifacts list those it has.")
+    file = await run_in_threadpool(_final, store, artifact)
+    headers = {**_HARMLESS, "Content-Disposition": f'attachment; filename="{artifact.name}"'}
+    return _respond(request, file, artifact.media_type, headers)
+
+
+def _negotiated(request: Request, format: Format | None) -> tuple[str, str]:
+    """Return the media type and the format."""
+    if format is not None:
+        return _FORMATS[format][1], format
+    media_type = best_type(request.headers.get("Accept", ""), list(_TYPES))
+    if media_type is None:
+        raise Refusal(406, f"A result is offered as {', '.join(_TYPES)}; or choose by ?format=.")
+    return media_type, _TYPES[media_type]
+
+
+def _result_file(store: Store, job: Job, name: str, best_so_far: bool) -> _File:
+    """Return a file of the result, or of the best circuit so far where that will do."""
+    artifact = _artifact(store, job.id, name)
+    if job.state == "succeeded" and artifact is not None:
+        return _final(store, artifact)
+    best = (job.best or {}).get("files", {}).get(name)
+    if best is not None and (best_so_far or job.state == "cancelled"):
+        content = _read(store.jobs_dir / best)
+        return _File(content, hashlib.sha256(content).hexdigest(), final=False)
+    raise _no_result(job, name, offered=best is not None)
+
+
+def _no_result(job: Job, name: str, *, offered: bool) -> Refusal:
+    if job.state == "succeeded":
+        return Refusal(404, f"The job has no {name}.")
+    if not job.is_terminal:
+        remedy = "; the best circuit so far: ?best_so_far=true" if offered else ""
+        return Refusal(
+            409,
+            f"The job is {job.state} and has no {name} yet{remedy}.",
+            headers={"Retry-After": str(RETRY_SECONDS)},
+        )
+    if offered:
+        return Refusal(409, "The job failed; its best circuit so far: ?best_so_far=true.")
+    ended = "was cancelled" if job.state == "cancelled" else "failed"
+    return Refusal(409, f"The job {ended} before it had a {name}, so there will be none.")
+
+
+def _artifact(store: Store, job_id: str, name: str) -> Artifact | None:
+    return next((found for found in store.artifacts(job_id) if found.name == name), None)
+
+
+def _final(store: Store, artifact: Artifact) -> _File:
+    return _File(_read(store.jobs_dir / artifact.path), artifact.sha256, final=True)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise Refusal(404, "The file is gone: the job was deleted meanwhile.") from None
+
+
+def _named(job: Job, file: str) -> str:
+    return f'inline; filename="{job.id[-8:]}-{file}"'
+
+
+def _respond(request: Request, file: _File, media_type: str, headers: dict[str, Any]) -> Response:
+    headers |= {
+        **digest(file.sha256),
+        "Aqc-Result": "final" if file.final else "best-so-far",
+        "Cache-Control": "no-cache",
+        "Vary": "Accept",
+    }
+    return conditional(
+        request, Response(file.content, headers=headers, media_type=media_type), file.sha256[:32]
+    )

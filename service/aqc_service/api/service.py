@@ -1,0 +1,133 @@
+"""What concerns no single job: estimates, health, readiness, version, limits."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
+
+from aqc.hamiltonian import MAX_QUBITS
+from aqc.versions import versions
+from aqc_service.api import describe
+from aqc_service.api.conditional import MAX_WAIT
+from aqc_service.api.context import SettingsDep, StoreDep, known_parameters
+from aqc_service.api.events import MAX_STREAMS
+from aqc_service.api.memory import estimate
+from aqc_service.api.problems import RETRY_SECONDS, Refusal, documented
+from aqc_service.api.schemas import Check, Estimate, Health, Limits, Readiness
+from aqc_service.api.submission import (
+    MAX_BODY,
+    MAX_NAME,
+    MAX_PRIORITY,
+    MAX_TAG,
+    MAX_TAGS,
+    MAX_WALL_SECONDS,
+    Submission,
+    read_submission,
+)
+from aqc_service.store import MAX_PAGE
+
+router = APIRouter(prefix="/v1", tags=["service"], dependencies=[Depends(known_parameters)])
+
+
+@router.post(
+    "/estimates",
+    response_model=Estimate,
+    responses={200: {"description": "The estimate."}, **documented(400, 413, 415, 422)},
+    openapi_extra=describe.BODY,
+    tags=["jobs"],
+)
+async def estimate_job(
+    settings: SettingsDep, submission: Annotated[Submission, Depends(read_submission)]
+) -> Estimate:
+    """Predict what a problem will need; nothing is stored.
+
+    ```sh
+    curl http://127.0.0.1:8765/v1/estimates -H 'Content-Type: application/json' \\
+      -d '{"hamiltonian": {"model": "xxz_chain", "num_qubits": 50}, "time": 1.0}'
+    ```
+    """
+    problem = submission.problem
+    bond, predicted, allowed = await run_in_threadpool(estimate, problem, settings.memory_gb)
+    warnings = []
+    if bond >= problem.target.max_bond:
+        warnings.append(
+            f"The target may need a larger bond dimension than `target.max_bond` "
+            f"({problem.target.max_bond}) to keep its tolerance."
+        )
+    return Estimate(
+        num_qubits=problem.num_qubits,
+        bond_dimension=bond,
+        memory_bytes=predicted,
+        memory_limit_bytes=allowed,
+        fits=predicted <= allowed,
+        seconds=None,
+        warnings=warnings,
+    )
+
+
+@router.get("/healthz", response_model=Health, responses={**documented(400)})
+async def health() -> Health:
+    """Tell that the process answers.
+
+    ```sh
+    curl http://127.0.0.1:8765/v1/healthz
+    ```
+    """
+    return Health()
+
+
+@router.get("/readyz", response_model=Readiness, responses={**documented(400, 503)})
+async def ready(store: StoreDep) -> Readiness:
+    """Tell whether database, storage and workers work; 503 and `checks` say what does not.
+
+    Jobs are accepted also while no worker is alive; they wait.
+
+    ```sh
+    curl http://127.0.0.1:8765/v1/readyz
+    ```
+    """
+    report = await run_in_threadpool(store.health)
+    failed = [part["message"] for part in report.values() if not part["ok"]]
+    if failed:
+        raise Refusal(
+            503,
+            " ".join(failed),
+            headers={"Retry-After": str(RETRY_SECONDS)},
+            members={"checks": report},
+        )
+    return Readiness(checks={name: Check(**part) for name, part in report.items()})
+
+
+@router.get("/version", responses={**documented(400)})
+async def version() -> dict[str, str]:
+    """Return the versions of aqc and its libraries.
+
+    ```sh
+    curl http://127.0.0.1:8765/v1/version
+    ```
+    """
+    return versions()
+
+
+@router.get("/limits", response_model=Limits, responses={**documented(400)})
+async def limits(settings: SettingsDep) -> Limits:
+    """Return the most that the service takes.
+
+    ```sh
+    curl http://127.0.0.1:8765/v1/limits
+    ```
+    """
+    return Limits(
+        body_bytes=MAX_BODY,
+        num_qubits=MAX_QUBITS,
+        memory_gb=settings.memory_gb,
+        wall_seconds=MAX_WALL_SECONDS,
+        default_wall_seconds=settings.wall_seconds,
+        wait_seconds=MAX_WAIT,
+        page_jobs=MAX_PAGE,
+        name_characters=MAX_NAME,
+        tags=MAX_TAGS,
+        tag_characters=MAX_TAG,
+        priority=MAX_PRIORITY,
+        streams=MAX_STREAMS,
+    )

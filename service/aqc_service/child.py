@@ -1,0 +1,146 @@
+"""The process that runs one job: waits, warm, for its task, reports, and ends with its worker."""
+
+import importlib
+import os
+import queue
+import resource
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from aqc import runtime
+from aqc.errors import AqcError, InputError
+from aqc_service.processes import die_with_parent, kill_group
+from aqc_service.protocol import Exit, Task, to_line
+
+
+class Stopped(BaseException):
+    """The job was asked to stop and has kept its work; not an Exception, so nobody catches it."""
+
+
+class Reporter:
+    """The child's voice: lines of JSON to the worker.
+
+    Args:
+        descriptor: The pipe to write to.
+    """
+
+    def __init__(self, descriptor: int):
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+
+    def send(self, kind: str, **data: Any) -> None:
+        """Send one message."""
+        line = to_line({"kind": kind, **data})
+        with self._lock:
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+
+
+class Orders:
+    """What the worker wants, as flags that the job looks at between its steps."""
+
+    def __init__(self) -> None:
+        self.finish = threading.Event()
+        self.cancel = threading.Event()
+        self.stop = threading.Event()
+
+    @property
+    def to_leave(self) -> bool:
+        """Whether the job has to keep its work and end."""
+        return self.stop.is_set() or self.cancel.is_set()
+
+
+Run = Callable[[Task, Reporter, Orders], dict[str, Any]]
+
+
+def main(parent: int, threads: int, warm_modules: list[str]) -> NoReturn:
+    """Get ready, wait for the task, run it, and exit with what came of it.
+
+    Args:
+        parent: Process id of the worker.
+        threads: For the numerical libraries.
+        warm_modules: Imported before the task comes; a function `warm_up` in them is called.
+    """
+    die_with_parent(parent)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    reporter = Reporter(os.dup(1))
+    os.dup2(2, 1)  # what libraries print is no message to the worker
+    orders = Orders()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker decides
+    signal.signal(signal.SIGTERM, lambda number, frame: orders.stop.set())
+    tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(tasks, orders), daemon=True).start()
+    runtime.limit_threads(threads)
+    runtime.use_compilation_cache()
+    for name in warm_modules:
+        warm_up = getattr(importlib.import_module(name), "warm_up", None)
+        if warm_up is not None:
+            warm_up()
+    reporter.send("ready")
+    code = _work(tasks.get(), reporter, orders)
+    # Without the clean-up of libraries, which can hang; everything to keep is on disk.
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _listen(tasks: "queue.SimpleQueue[Task]", orders: Orders) -> NoReturn:
+    stream = sys.stdin.buffer
+    first = stream.readline()
+    if first:
+        tasks.put(Task.from_line(first))
+    for line in stream:
+        getattr(orders, line.decode().strip()).set()
+    kill_group(os.getpid())  # the worker is gone
+    os._exit(Exit.INTERNAL)
+
+
+def _work(task: Task, reporter: Reporter, orders: Orders) -> int:
+    try:
+        os.chdir(task.directory)  # what a library drops lands there
+        _limit_memory(task.memory_bytes)
+        module, _, name = task.run.partition(":")
+        run: Run = getattr(importlib.import_module(module), name)
+        result = run(task, reporter, orders)
+    except Stopped:
+        return Exit.CHECKPOINTED
+    except Exception as error:  # noqa: BLE001 - whatever it is, the worker has to hear of it
+        reason, code = _classify(error)
+        if reason == "internal":
+            traceback.print_exc()
+        reporter.send("failed", reason=reason, message=_sentence(error))
+        return code
+    reporter.send("done", result=result)
+    return Exit.DONE
+
+
+def _limit_memory(extra: int) -> None:
+    """Refuse allocations beyond a limit, so that an error tells of them and not a killed host."""
+    with open("/proc/self/statm") as file:
+        pages = int(file.read().split()[5])  # data and stack
+    limit = pages * resource.getpagesize() + extra
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _classify(error: Exception) -> tuple[str, Exit]:
+    if isinstance(error, InputError):
+        return "invalid_input", Exit.BAD_INPUT
+    if isinstance(error, AqcError):
+        return "numerical", Exit.BAD_INPUT
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return "memory_limit", Exit.MEMORY
+    return "internal", Exit.INTERNAL
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, AqcError):
+        return str(error)
+    lines = str(error).strip().splitlines()
+    return ": ".join([type(error).__name__, *lines[:1]])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

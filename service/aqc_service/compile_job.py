@@ -1,0 +1,214 @@
+"""The kind of job "compile": a problem in, circuit files out, with checkpoints on the way."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aqc.checkpoint import Checkpoints, load_arrays
+from aqc.errors import InputError
+from aqc.problem import Problem
+from aqc.progress import Progress
+from aqc_service.child import Orders, Reporter, Stopped
+from aqc_service.protocol import Task
+
+_REPORT_SECONDS = 0.1
+_KEPT = ("target", "state")
+_SUMMARY = (
+    "num_qubits",
+    "layers",
+    "basis",
+    "two_qubit_gates",
+    "two_qubit_depth",
+    "infidelity",
+    "certificate",
+    "trotter",
+    "seconds",
+    "seed",
+)
+
+
+def warm_up() -> None:
+    """Import what every compile needs, and compile a chain of four sites."""
+    import aqc.certify
+    import aqc.figures
+    import aqc.interop.qasm
+    import aqc.interop.quimb  # noqa: F401
+    from aqc.compile import compile_evolution
+
+    model = {"model": "xxz_chain", "num_qubits": 4}
+    compile_evolution(model, 0.1, ansatz={"layers": 1}, optimizer={"max_steps": 2})
+
+
+def run(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
+    """Compile a problem; go on from the newest checkpoint of an earlier attempt.
+
+    Returns:
+        A summary of the result.
+
+    Raises:
+        Stopped: If it was told to stop; the checkpoint then holds the newest state.
+    """
+    from aqc.compile import compile_problem
+    from aqc.output import write_result
+
+    problem = Problem.from_json(task.problem)
+    directory = Path(task.directory)
+    kept = _Kept(task, problem, reporter, orders)
+    adopt([Path(path) / "checkpoint" for path in task.earlier], directory / "checkpoint", reporter)
+    steps = _Steps(reporter, orders, kept)
+    result = compile_problem(problem, progress=steps, checkpoint=kept)
+    reporter.send("progress", stage="write", fraction=None, **steps.newest)
+    write_result(directory / "out", result, problem)
+    full = result.to_dict()
+    optimizer = {name: full["optimizer"][name] for name in ("name", "status", "evaluations")}
+    return {name: full[name] for name in _SUMMARY} | optimizer
+
+
+class _Kept(Checkpoints):
+    """Checkpoints that also write the circuit of the state they keep, and the last one at once."""
+
+    def __init__(self, task: Task, problem: Problem, reporter: Reporter, orders: Orders):
+        self._attempt_directory = Path(task.directory)
+        super().__init__(
+            self._attempt_directory / "checkpoint", problem.to_json(), task.checkpoint_seconds
+        )
+        self._asked, self._reporter, self._orders = problem, reporter, orders
+        self._written = time.monotonic()  # the first one after an interval too
+        self.is_final = False
+
+    def save_in_time(self, name: str, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
+        """Keep arrays when it is time, or when the job has to leave."""
+        if self._orders.to_leave:
+            self.save(name, arrays())
+            self.is_final = True
+        else:
+            super().save_in_time(name, arrays)
+
+    def save(self, name: str, arrays: dict[str, np.ndarray]) -> None:
+        """Keep arrays; of an optimizer's state, the circuit too."""
+        super().save(name, arrays)
+        if name == "state":
+            best = write_best(self._attempt_directory, self._asked, arrays)
+            self._reporter.send("best", **best)
+
+
+class _Steps:
+    """Takes the compile's progress: passes it on, and stops the compile when ordered."""
+
+    def __init__(self, reporter: Reporter, orders: Orders, kept: _Kept):
+        self._reporter, self._orders, self._kept = reporter, orders, kept
+        self._reported, self._stage = 0.0, ""
+        self._points: list[tuple[int, float]] = []
+        self.newest: dict[str, Any] = {"evaluations": 0, "infidelity": None}
+
+    def __call__(self, progress: Progress) -> None:
+        """Take one report; called between two steps of the compile."""
+        # A step of the optimizer was kept before it is reported, if the order came before that.
+        if self._orders.to_leave and (self._kept.is_final or progress.stage != "optimize"):
+            raise Stopped
+        now = time.monotonic()
+        if progress.stage == "optimize" and progress.infidelity is not None:
+            self._points.append((progress.evaluations, progress.infidelity))
+        if progress.stage != self._stage or now - self._reported >= _REPORT_SECONDS:
+            self._reported, self._stage = now, progress.stage
+            self._send(progress)
+        if self._orders.finish.is_set() and progress.stage == "optimize":
+            raise KeyboardInterrupt  # the optimizer then ends with its best
+
+    def _send(self, progress: Progress) -> None:
+        self.newest = {"evaluations": progress.evaluations, "infidelity": progress.infidelity}
+        self._reporter.send(
+            "progress",
+            stage=progress.stage,
+            fraction=progress.fraction,
+            points=self._points,
+            **self.newest,
+        )
+        self._points = []
+
+
+def adopt(earlier: list[Path], directory: Path, reporter: Reporter) -> None:
+    """Link the newest sound checkpoint of each kind into a directory of its own.
+
+    Args:
+        earlier: Directories to look in, newest first.
+        directory: Where to.
+        reporter: Hears of damaged files.
+    """
+    for name in _KEPT:
+        for path in (
+            folder / file for folder in earlier for file in (f"{name}.npz", f"{name}.1.npz")
+        ):
+            if not path.exists():
+                continue
+            try:
+                load_arrays(path)
+            except InputError:
+                reporter.send(
+                    "message", text=f"The checkpoint {path.name} was damaged; an older one is used."
+                )
+                continue
+            (directory / f"{name}.npz").hardlink_to(path)
+            break
+
+
+def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Write the circuit of an optimizer's state.
+
+    Args:
+        directory: The attempt's directory; the files go to a new one in it.
+        arrays: As `aqc.optimize.State.arrays` gives them.
+
+    Returns:
+        {infidelity, evaluations, directory}; the infidelity is the optimizer's, not certified.
+    """
+    from aqc.ansatz import Ansatz
+    from aqc.blocks import BLOCKS
+    from aqc.interop import files, qasm
+    from aqc.interop.kak import nearest_unitary
+    from aqc.interop.synthesis import synthesize, two_qubit_counts
+    from aqc.optimize import State
+
+    state = State.restored(arrays)
+    settings = problem.ansatz
+    start = Ansatz.from_trotter(
+        problem.to_hamiltonian(),
+        problem.time,
+        problem.product_state(),
+        layers=settings.layers,
+        order=settings.order,
+        block=settings.block,
+    )
+    matrices = BLOCKS[settings.block].matrices(state.point)  # type: ignore[arg-type]
+    blocks = np.asarray(matrices, np.complex128)
+    circuit = synthesize(
+        start.with_blocks(nearest_unitary(blocks)).circuit(),
+        problem.circuit.basis,
+        problem.circuit.coupling_map,
+        problem.seed,
+    ).circuit
+    gates, depth = two_qubit_counts(circuit)
+    best = {"infidelity": state.history[-1][1], "evaluations": state.evaluations}
+    stage = directory / f"best-{state.evaluations}"
+    stage.mkdir(exist_ok=True)
+    (stage / "circuit.qasm").write_text(qasm.to_qasm3(circuit))
+    (stage / "circuit.qasm2").write_text(qasm.to_qasm2(circuit))
+    files.save_qpy(circuit, stage / "circuit.qpy")
+    result = {
+        "best_so_far": True,
+        "certified": False,
+        "num_qubits": problem.num_qubits,
+        "layers": settings.layers,
+        "basis": problem.circuit.basis,
+        "two_qubit_gates": gates,
+        "two_qubit_depth": depth,
+        **best,
+        "history": [list(point) for point in state.history],
+        "problem": problem.to_dict(),
+    }
+    (stage / "result.json").write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
+    return {**best, "directory": stage.name}

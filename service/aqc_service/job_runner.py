@@ -1,0 +1,190 @@
+"""What a worker does with one job: attempts in child processes until it has an end."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import structlog
+
+from aqc_service.artifacts import attempt_directory, attempts_before, collect
+from aqc_service.attempts import Attempts
+from aqc_service.database import StorageError
+from aqc_service.nursery import Nursery
+from aqc_service.protocol import Exit, Task
+from aqc_service.records import Artifact, Job
+from aqc_service.run import Outcome, Run, describe_exit
+from aqc_service.settings import ServiceSettings
+
+_BASE_MEMORY = 600e6  # what the libraries of a child occupy; part of every prediction
+_LEAST_EXTRA = 256e6
+_RETRY_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+class JobRunner:
+    """Runs jobs, each in a thread of its own that the queue engine calls.
+
+    Args:
+        worker_id: Of this process.
+        attempts: The jobs table.
+        nursery: Children.
+        settings: Limits and directories.
+        on_stale: Called when another worker has taken over a job of this one.
+    """
+
+    def __init__(
+        self,
+        worker_id: str,
+        attempts: Attempts,
+        nursery: Nursery,
+        settings: ServiceSettings,
+        on_stale: Callable[[], NoReturn],
+    ):
+        self._worker_id, self._attempts, self._nursery = worker_id, attempts, nursery
+        self._settings, self._on_stale = settings, on_stale
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._busy = 0
+
+    def __call__(self, job_id: str) -> None:
+        """Run a job to its end; returns only when the queue may forget it."""
+        with structlog.contextvars.bound_contextvars(job_id=job_id):
+            while self._patiently(lambda: self._attempt(job_id)):
+                pass
+        if self._stopping.is_set():
+            # Returning would tell the queue that a job is done which is to be handed back.
+            threading.Event().wait()
+
+    def stop(self) -> None:
+        """Let running jobs keep their work and end; new ones are not begun."""
+        self._stopping.set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no child works on a job."""
+        return self._busy == 0
+
+    def _patiently(self, act: Callable[[], bool]) -> bool:
+        """Do something that needs the database, again and again while it cannot be used."""
+        while True:
+            try:
+                return act()
+            except StorageError as error:
+                log.error("storage failed; trying again", error=str(error))
+                time.sleep(_RETRY_SECONDS)
+
+    def _attempt(self, job_id: str) -> bool:
+        """Make one attempt; return whether another one has to follow here."""
+        if self._stopping.is_set():
+            return False
+        job = self._attempts.start(job_id, self._worker_id)
+        if job is None:
+            return False
+        with structlog.contextvars.bound_contextvars(
+            attempt=job.attempt, request_id=job.request_id
+        ):
+            log.info("job started")
+            with self._lock:
+                self._busy += 1
+            try:
+                run, outcome = self._run(job)
+                ended = self._patiently_conclude(job, run, outcome)
+            finally:
+                with self._lock:
+                    self._busy -= 1
+            log.info("attempt ended", state=ended and ended.state, code=outcome.code)
+        return ended is not None and ended.state == "queued" and not self._stopping.is_set()
+
+    def _run(self, job: Job) -> tuple[Run, Outcome]:
+        limits = json.loads(job.problem).get("limits", {})
+        gigabytes = min(limits.get("memory_gb", 1e9), self._settings.memory_gb)
+        directory = attempt_directory(self._settings.jobs_dir, job.id, job.attempt)
+        directory.mkdir(parents=True, exist_ok=True)
+        child = self._nursery.take(limits.get("threads", self._settings.threads))
+        try:
+            child.start(self._task(job, str(directory), gigabytes * 1e9))
+            run = Run(
+                job,
+                child,
+                self._attempts,
+                self._settings,
+                self._stopping.is_set,
+                directory.relative_to(self._settings.jobs_dir),
+                gigabytes * 1e9,
+            )
+            return run, run()
+        finally:
+            child.kill()
+            self._nursery.replace(child)
+
+    def _task(self, job: Job, directory: str, memory: float) -> Task:
+        jobs_dir = self._settings.jobs_dir
+        earlier = [*attempts_before(jobs_dir, job.id, job.attempt)]
+        if job.retry_of is not None:
+            earlier += attempts_before(jobs_dir, job.retry_of)
+        return Task(
+            job_id=job.id,
+            attempt=job.attempt,
+            run=self._settings.kinds[job.kind],
+            problem=job.problem,
+            directory=directory,
+            earlier=tuple(map(str, earlier)),
+            memory_bytes=int(max(memory - _BASE_MEMORY, _LEAST_EXTRA)),
+            checkpoint_seconds=self._settings.checkpoint_seconds,
+        )
+
+    def _patiently_conclude(self, job: Job, run: Run, outcome: Outcome) -> Job | None:
+        found: list[Job | None] = []
+
+        def act() -> bool:
+            found.append(self._conclude(job, run, outcome))
+            return True
+
+        self._patiently(act)
+        return found[-1]
+
+    def _conclude(self, job: Job, run: Run, outcome: Outcome) -> Job | None:
+        spent: dict[str, Any] = run.spent
+        if outcome.result is not None and outcome.code == Exit.DONE:
+            early = outcome.result.get("status") == "interrupted"
+            return self._attempts.finish(
+                job,
+                "succeeded",
+                reason="time_limit" if early else None,
+                message="The best circuit at 90 % of the wall time." if early else None,
+                result=outcome.result,
+                artifacts=self._files(job, "out"),
+                **spent,
+            )
+        if outcome.cause == "stale":
+            self._on_stale()
+        if outcome.cause == "handed_back" or (
+            outcome.cause is None and outcome.code == Exit.CHECKPOINTED
+        ):
+            return self._attempts.hand_back(job, why="the process was asked to stop", **spent)
+        state, message = "failed", outcome.message
+        reason: str | None = outcome.cause
+        if outcome.cause == "cancelled":
+            state, reason = "cancelled", None
+        elif outcome.cause is None:
+            if outcome.failure is None:
+                return self._attempts.lose(job, describe_exit(outcome.code), spent=spent)
+            reason, message = outcome.failure
+        return self._attempts.finish(
+            job, state, reason=reason, message=message, artifacts=self._best(job, outcome), **spent
+        )
+
+    def _files(self, job: Job, name: str) -> list[Artifact]:
+        jobs_dir = self._settings.jobs_dir
+        return collect(job.id, attempt_directory(jobs_dir, job.id, job.attempt) / name, jobs_dir)
+
+    def _best(self, job: Job, outcome: Outcome) -> list[Artifact]:
+        """Return the files of the best circuit so far, of this attempt or an earlier one."""
+        best = outcome.best or job.best
+        if best is None:
+            return []
+        directory = (self._settings.jobs_dir / best["files"]["result.json"]).parent
+        return collect(job.id, directory, self._settings.jobs_dir)

@@ -1,0 +1,176 @@
+"""Child processes: started ahead of time, warm, one for each slot."""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import psutil
+
+from aqc_service.processes import adopt_orphans, kill_group
+from aqc_service.protocol import Order, Task
+
+_SWEEPS = 100  # what forks faster than it is killed is left to the next sweep
+
+
+class Child:
+    """A child process and the pipes to it.
+
+    Args:
+        threads: For its numerical libraries.
+        warm_modules: What it imports before it gets a task.
+    """
+
+    def __init__(self, threads: int, warm_modules: Sequence[str]):
+        self.threads = threads
+        command = [sys.executable, "-m", "aqc_service.child", str(os.getpid()), str(threads)]
+        self._process = subprocess.Popen(
+            [*command, *warm_modules],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        self._lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True, name=f"child-{self.pid}").start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(json.loads(line))
+        self._lines.put(None)
+
+    def receive(self, seconds: float) -> dict[str, Any] | None:
+        """Return the next message, None when there was none in this time."""
+        try:
+            return self._lines.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def start(self, task: Task) -> None:
+        """Send the child its task."""
+        self._write(task.to_line())
+
+    def order(self, order: Order) -> None:
+        """Send the child an order."""
+        self._write(order.encode() + b"\n")
+
+    def _write(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return  # it has ended; its exit code tells the rest
+
+    def terminate(self) -> None:
+        """Ask the child to keep its work and end."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the child and its process group."""
+        if self._process.poll() is None:
+            kill_group(self.pid)
+
+    def exit_code(self) -> int | None:
+        """Return the exit code, minus the signal's number; None while it runs."""
+        return self._process.poll()
+
+    def wait(self) -> int:
+        """Wait for the child's end and return its exit code."""
+        code = self._process.wait()
+        kill_group(self.pid)  # a group outlives its leader
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        return code
+
+    def usage(self) -> tuple[int, float, int]:
+        """Return memory in bytes, CPU seconds and number of processes, descendants included."""
+        try:
+            process = psutil.Process(self.pid)
+            members = [process, *process.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return 0, 0.0, 0
+        memory, cpu = 0, 0.0
+        for member in members:
+            try:
+                memory += member.memory_info().rss
+                times = member.cpu_times()
+            except (psutil.NoSuchProcess, psutil.ZombieProcess):
+                continue
+            cpu += times.user + times.system
+        return memory, cpu, len(members)
+
+
+class Nursery:
+    """Keeps children warm.
+
+    The kernel ends a child when the thread that started it ends, so one thread starts all.
+
+    Args:
+        slots: Number of children to keep ready.
+        threads: For each of them.
+        warm_modules: What they import ahead of time.
+    """
+
+    def __init__(self, slots: int, threads: int, warm_modules: Sequence[str]):
+        self._slots, self._threads, self._warm_modules = slots, threads, tuple(warm_modules)
+        adopt_orphans()
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="starter")
+        self._children: set[Child] = set()
+        self._lock = threading.Lock()
+        self._ready: list[Future[Child]] = [self._begin(threads) for _ in range(slots)]
+
+    def _begin(self, threads: int) -> "Future[Child]":
+        return self._starter.submit(self._start, threads)
+
+    def _start(self, threads: int) -> Child:
+        child = Child(threads, self._warm_modules)
+        self._children.add(child)
+        return child
+
+    def take(self, threads: int) -> Child:
+        """Return a child to run one job with; a warm one if it has the right threads."""
+        while True:
+            with self._lock:
+                is_warm = threads == self._threads and bool(self._ready)
+                future = self._ready.pop(0) if is_warm else self._begin(threads)
+            child = future.result()
+            if child.exit_code() is None or not is_warm:
+                return child
+            self._starter.submit(self._forget, child)
+
+    def replace(self, child: Child) -> None:
+        """Forget a child that has ended, and start a warm one for the next job."""
+        self._starter.submit(self._forget, child).result()
+        with self._lock:
+            if len(self._ready) < self._slots:
+                self._ready.append(self._begin(self._threads))
+
+    def _forget(self, child: Child) -> None:
+        """Remove a child and what it left behind; in the thread that starts children."""
+        child.kill()
+        child.wait()
+        self._children.discard(child)
+        known = {other.pid for other in self._children}
+        for _ in range(_SWEEPS):
+            strays = [one for one in psutil.Process().children() if one.pid not in known]
+            if not strays:
+                return
+            for stray in strays:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    stray.kill()
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(stray.pid, 0)
+
+    def kill_all(self) -> None:
+        """Kill all children, idle or not."""
+        for child in list(self._children):
+            child.kill()

@@ -1,0 +1,48 @@
+"""Processes that end with the one that started them."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+
+SUPERVISOR = "AQC_SUPERVISOR_PID"
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
+    """Ask the kernel to send this process a signal when its parent's creating thread ends.
+
+    Elsewhere than on Linux nothing is asked; there the end of a pipe has to tell.
+
+    Args:
+        parent: The parent's process id; if it is gone already, this process ends now.
+        number: The signal.
+    """
+    _prctl(_PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
+        raise SystemExit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what this process's children leave behind, so that it can be ended."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def follow_supervisor() -> None:
+    """End by SIGTERM when the supervisor that started this process ends, if there is one."""
+    parent = os.environ.get(SUPERVISOR)
+    if parent is not None:
+        die_with_parent(int(parent), signal.SIGTERM)
+
+
+def kill_group(pid: int) -> None:
+    """Kill a process that leads a group, and the whole group, if it is still there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)

@@ -1,0 +1,64 @@
+"""What every test of the service starts from: settings, and a service that ends with the test."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+sys.path.insert(0, str(Path(__file__).parent))  # the children import service_kinds by this name
+
+import postgres
+from harness import Service, make_settings
+
+from aqc_service.settings import ServiceSettings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> ServiceSettings:
+    return make_settings(tmp_path / "data")
+
+
+@pytest.fixture
+def service(settings: ServiceSettings) -> Iterator[Service]:
+    service = Service(settings)
+    yield service
+    service.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    binaries = postgres.find_binaries()
+    if binaries is None:
+        message = "There is no PostgreSQL server here; Debian's package postgresql has one."
+        if postgres.REQUIRED in os.environ:
+            pytest.fail(message)
+        pytest.skip(message)
+    with postgres.running_server(binaries) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_settings(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceSettings:
+    """Settings of a fresh database, of either kind."""
+    if request.param == "sqlite":
+        return make_settings(tmp_path / "data")
+    server: str = request.getfixturevalue("postgres_server")
+    name = f"aqc_{abs(hash(tmp_path)):x}"
+    url = sa.make_url(server).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return make_settings(
+        tmp_path / "data", database_url=url.set(database=name).render_as_string(False)
+    )
+
+
+@pytest.fixture
+def any_service(any_settings: ServiceSettings) -> Iterator[Service]:
+    service = Service(any_settings)
+    yield service
+    service.close()

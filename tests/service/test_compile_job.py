@@ -1,0 +1,162 @@
+"""The real kind of job: compile, stopped in every way, with the result of an unbroken run."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+from harness import Service, make_settings
+from qiskit.quantum_info import Statevector
+
+from aqc.checkpoint import save_arrays
+from aqc.compile import compile_problem
+from aqc.interop.files import load_circuit
+from aqc.problem import Problem
+from aqc_service.child import Orders, Stopped
+from aqc_service.compile_job import adopt, run
+from aqc_service.protocol import Task
+
+KINDS = {"compile": "aqc_service.compile_job:run"}
+
+
+def problem(n=6, layers=5, goal=1e-12, steps=40, **settings):
+    return Problem.build(
+        {"model": "xxz_chain", "num_qubits": n, "delta": 0.5},
+        1.0,
+        initial_state="neel",
+        ansatz={"layers": layers},
+        goal={"infidelity": goal},
+        optimizer={"max_steps": steps},
+        limits={"threads": 1},
+        **settings,
+    )
+
+
+class Ear:
+    """Stands in for the pipe to the worker."""
+
+    def __init__(self, on_message=lambda kind, data: None):
+        self.heard = []
+        self._on_message = on_message
+
+    def send(self, kind, **data):
+        self.heard.append((kind, data))
+        self._on_message(kind, data)
+
+
+def task(directory, asked, earlier=(), seconds=0.0):
+    directory.mkdir(exist_ok=True)
+    return Task(
+        job_id="j",
+        attempt=1,
+        run=KINDS["compile"],
+        problem=asked.to_json(),
+        directory=str(directory),
+        earlier=tuple(map(str, earlier)),
+        memory_bytes=10**9,
+        checkpoint_seconds=seconds,
+    )
+
+
+def read(directory):
+    return json.loads((directory / "out/result.json").read_text())
+
+
+def test_a_compile_stopped_twice_ends_with_the_same_blocks(tmp_path):
+    asked = problem()
+    whole = run(task(tmp_path / "whole", asked), Ear(), Orders())
+    earlier = []
+    for k, count in enumerate((6, 18)):
+        orders = Orders()
+
+        def stop(kind, data, orders=orders, count=count):
+            if kind == "best" and data["evaluations"] >= count:
+                orders.stop.set()
+
+        directory = tmp_path / f"attempt-{k}"
+        with pytest.raises(Stopped):
+            run(task(directory, asked, earlier), Ear(stop), orders)
+        earlier.insert(0, directory)
+    last = run(task(tmp_path / "last", asked, earlier), Ear(), Orders())
+    assert last["evaluations"] == whole["evaluations"]
+    assert abs(last["infidelity"] - whole["infidelity"]) < 1e-12
+    states = [
+        Statevector(load_circuit(tmp_path / name / "out/circuit.qpy")).data
+        for name in ("whole", "last")
+    ]
+    np.testing.assert_allclose(states[1], states[0], atol=1e-9)
+    history = read(tmp_path / "whole")["optimizer"]["history"]
+    assert read(tmp_path / "last")["optimizer"]["history"] == history
+
+
+def test_the_target_is_not_computed_again(tmp_path, monkeypatch):
+    asked = problem()
+    orders = Orders()
+    ear = Ear(lambda kind, data: orders.stop.set() if kind == "best" else None)
+    with pytest.raises(Stopped):
+        run(task(tmp_path / "attempt-1", asked), ear, orders)
+    monkeypatch.setattr("aqc.evolved.evolve_within", None)  # calling it would raise
+    run(task(tmp_path / "attempt-2", asked, [tmp_path / "attempt-1"]), Ear(), Orders())
+
+
+def test_the_best_so_far_has_the_infidelity_that_it_says(tmp_path):
+    asked = problem(target={"tolerance": 1e-9})
+    heard = Ear()
+    run(task(tmp_path / "attempt-1", asked), heard, Orders())
+    best = [data for kind, data in heard.heard if kind == "best"][-1]
+    directory = tmp_path / "attempt-1" / best["directory"]
+    found = Statevector(load_circuit(directory / "circuit.qpy")).data
+    target = exact_state(asked)
+    assert 1 - abs(np.vdot(target, found)) ** 2 == pytest.approx(best["infidelity"], abs=1e-7)
+    labels = json.loads((directory / "result.json").read_text())
+    assert (labels["best_so_far"], labels["certified"]) == (True, False)
+    assert labels["infidelity"] == best["infidelity"]
+
+
+def exact_state(asked):
+    from scipy.linalg import expm
+
+    from aqc.interop.qiskit import hamiltonian_to_qiskit
+
+    # Qubit 0 is the last factor for Qiskit, as in the statevector of the circuit.
+    matrix = hamiltonian_to_qiskit(asked.to_hamiltonian()).to_matrix()
+    start = np.ones(1)
+    for site in asked.product_state():
+        start = np.kron(site, start)
+    return expm(-1j * asked.time * matrix) @ start
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):
+    older, newer, mine = (tmp_path / name for name in ("older", "newer", "mine"))
+    for directory in (older, newer, mine):
+        directory.mkdir()
+    save_arrays(older / "state.npz", {"a": np.array(1)})
+    save_arrays(newer / "state.1.npz", {"a": np.array(2)})
+    (newer / "state.npz").write_bytes(b"PK damaged")
+    ear = Ear()
+    adopt([newer, older], mine, ear)
+    assert (mine / "state.npz").samefile(newer / "state.1.npz")
+    assert "was damaged" in ear.heard[0][1]["text"]
+    assert not (mine / "target.npz").exists()
+
+
+@pytest.mark.slow
+def test_ten_kills_of_the_child_change_nothing(tmp_path):
+    settings = make_settings(tmp_path / "data", kinds=KINDS, max_lost=20, checkpoint_seconds=0.2)
+    service = Service(settings)
+    try:
+        service.start()
+        asked = problem(n=12, layers=9, steps=300)
+        whole = compile_problem(asked)
+        job = service.submit("compile", problem_json=asked.to_json())
+        for attempt in range(1, 11):
+            service.running(job.id, attempt)
+            os.kill(service.child_of(job.id), signal.SIGKILL)
+        done = service.reach(job.id, "succeeded", "failed")
+        assert (done.state, done.attempt) == ("succeeded", 11)
+        path = service.store.open_artifact(job.id, "circuit.qpy")
+        found = Statevector(load_circuit(path)).data
+        np.testing.assert_allclose(found, Statevector(whole.circuit).data, atol=1e-9)
+    finally:
+        service.close()

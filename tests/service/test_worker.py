@@ -1,0 +1,109 @@
+"""A worker process, real children, and every way in which a job can end."""
+
+import json
+import time
+
+import psutil
+import pytest
+import service_kinds
+from harness import Service, make_settings, wait_for
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    settings = make_settings(tmp_path_factory.mktemp("data"), memory_gb=0.5, stop_seconds=0.5)
+    service = Service(settings)
+    service.start()
+    yield service
+    service.close()
+
+
+def test_a_job_runs_to_its_end_and_its_files_are_committed(service):
+    job = service.submit("count")
+    done = service.reach(job.id, "succeeded", "failed")
+    assert (done.state, done.attempt, done.lost) == ("succeeded", 1, 0)
+    assert done.result == {"x": service_kinds.expected()}
+    assert done.finished_at >= done.started_at >= done.created_at
+    assert done.wall_seconds > service_kinds.STEPS * service_kinds.STEP_SECONDS / 2
+    path = service.store.open_artifact(job.id, "result.json")
+    assert json.loads(path.read_text()) == service_kinds.expected()
+
+
+def test_events_are_numbered_without_gaps_and_carry_every_point(service):
+    job = service.submit("count")
+    done = service.reach(job.id, "succeeded")
+    events = service.store.events(job.id)
+    assert [event.seq for event in events] == list(range(1, done.version + 1))
+    states = [event.data["state"] for event in events if event.kind == "state"]
+    assert states == ["queued", "running", "succeeded"]
+    points = [p[0] for event in events for p in event.data.get("points", ())]
+    assert points == list(range(1, service_kinds.STEPS + 1))
+
+
+@pytest.mark.parametrize("kind", ["count", "loop"], ids=["obeys", "ignores every order"])
+def test_cancel_of_a_running_job_ends_its_child_within_a_second(service, kind):
+    job = service.submit(kind)
+    service.running(job.id)
+    pids = [service.child_of(job.id)]
+    asked = time.monotonic()
+    assert service.store.request_cancel(job.id).state == "cancelling"
+    wait_for(lambda: not any(map(psutil.pid_exists, pids)))
+    gone = time.monotonic() - asked
+    cancelled = service.reach(job.id, "cancelled")
+    assert cancelled.is_terminal
+    assert cancelled.reason is None
+    assert gone < 1.5  # a second, and what a busy machine adds
+
+
+def test_cancel_of_a_queued_job_takes_it_out_of_the_queue(service):
+    first = service.submit("loop")
+    service.reach(first.id, "running")
+    waiting = service.submit("count")
+    assert service.store.request_cancel(waiting.id).state == "cancelled"
+    assert service.store.request_cancel(waiting.id).state == "cancelled"
+    service.store.request_cancel(first.id)
+    service.reach(first.id, "cancelled")
+    after = service.submit("noop")
+    service.reach(after.id, "succeeded")
+    assert service.job(waiting.id).attempt == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "reason", "message"),
+    [
+        ("loop", {"wall_limit": 1.0}, "time_limit", "The job used its 1 s of wall time."),
+        ("allocate", {}, "memory_limit", "MemoryError"),
+        ("share", {}, "memory_limit", "but its limit is 0.5 GB"),
+        ("fork", {}, "internal", "at most 16 are allowed"),
+        ("fail", {}, "internal", "RuntimeError: the tensor is upside down"),
+    ],
+)
+def test_a_job_that_misbehaves_is_stopped_and_the_next_one_runs(
+    service, kind, given, reason, message
+):
+    before = set(psutil.pids())
+    job = service.submit(kind, **given)
+    failed = service.reach(job.id, "failed", "succeeded")
+    assert (failed.state, failed.reason) == ("failed", reason)
+    assert message in failed.message
+    after = service.submit("noop")
+    service.reach(after.id, "succeeded")
+    strangers = [pid for pid in set(psutil.pids()) - before if is_left_over(pid)]
+    assert strangers == []
+
+
+def is_left_over(pid):
+    """Whether a process runs our child module but has no worker above it."""
+    try:
+        process = psutil.Process(pid)
+        return "aqc_service.child" in process.cmdline() and process.ppid() == 1
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_at_nine_tenths_of_its_wall_time_the_best_so_far_is_asked_for(service):
+    job = service.submit("until_asked", wall_limit=2.0)
+    done = service.reach(job.id, "succeeded", "failed")
+    assert (done.state, done.reason) == ("succeeded", "time_limit")
+    assert done.result == {"status": "interrupted"}
+    assert 1.8 <= done.wall_seconds < 2.0 + 0.5
