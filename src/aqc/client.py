@@ -105,6 +105,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ):
         self.base_url = base_url.rstrip("/")
+        self._timeout = timeout
         self._http = httpx.Client(base_url=self.base_url, timeout=timeout, transport=transport)
 
     def __enter__(self) -> Self:
@@ -159,7 +160,7 @@ class Client:
             "Content-Type": "application/json",
             "Idempotency-Key": idempotency_key or uuid.uuid4().hex,
         }
-        body = json.dumps(content).encode()
+        body = json.dumps(content, default=_plain).encode()
         return _job(self._send("POST", "/v1/jobs", content=body, headers=headers))
 
     def job(self, job: Job | str) -> Job:
@@ -269,7 +270,7 @@ class Client:
     def _stream(self, path: str, last: int) -> Iterator[Event | None]:
         """Yield the events of one connection, and None at the end of all."""
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(last)}
-        timeout = httpx.Timeout(self._http.timeout, read=_READ_SECONDS)
+        timeout = httpx.Timeout(self._timeout, read=_READ_SECONDS)
         with self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
             if response.status_code == 204:
                 yield None
@@ -286,7 +287,9 @@ class Client:
                 if fields.get("event") == "end":
                     yield None
                 elif "data" in fields:
-                    yield Event(int(fields["id"]), fields["event"], json.loads(fields["data"])["data"])
+                    yield Event(
+                        int(fields["id"]), fields["event"], json.loads(fields["data"])["data"]
+                    )
                 fields = {}
 
     def _send(
@@ -318,6 +321,13 @@ def _content(problem: Any, time: float | None, settings: dict[str, Any]) -> dict
     if time is not None or settings:
         raise InputError("A Problem says all itself: give no time and no settings beside it.")
     return problem.to_dict()
+
+
+def _plain(value: Any) -> Any:
+    """Return an array or scalar of NumPy as JSON has it."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise InputError(f"A problem must hold what JSON can, but holds {value!r}.")
 
 
 def _check(response: httpx.Response) -> httpx.Response:

@@ -25,6 +25,7 @@ _RICHARDSON = 10.0
 _WINDOW = 8
 # A thousand periods are far beyond what a bond dimension can follow, unless all terms commute.
 _LARGEST_PHASE = 1e4
+_FORECAST_PHASE = 20.0
 
 
 class Evolver(Protocol):
@@ -78,7 +79,7 @@ def evolve_within(
         >>> target.infidelity_bound <= 1e-6
         True
     """
-    _check_phases(hamiltonian, time)
+    check_phases(hamiltonian, time)
     run = _evolver(evolver)
     allowed = float(np.arcsin(np.sqrt(tolerance)))
     if splits_exactly(hamiltonian) or time == 0:
@@ -123,7 +124,12 @@ def evolve_within(
         steps = _even(max(steps * excess**0.25, steps + 2))
 
 
-def _check_phases(hamiltonian: Hamiltonian, time: float) -> None:
+def check_phases(hamiltonian: Hamiltonian, time: float) -> None:
+    """Refuse a time that cannot be resolved in double precision.
+
+    Raises:
+        InputError: If time and couplings are too large.
+    """
     largest = max((abs(term.coefficient) for term in hamiltonian.terms), default=0.0)
     phase = largest * abs(time)
     if not phase <= _LARGEST_PHASE:
@@ -172,16 +178,31 @@ def forecast_bond(
 ) -> int:
     """Return a bond dimension that the target will roughly need, from its middle 16 sites.
 
-    A tenth of the target's time is enough to refuse early what cannot fit into memory.
+    A tenth of the target's time is enough to refuse early what cannot fit into memory. Long
+    times are cut: by then so few sites are entangled as much as they can be.
+
+    Raises:
+        InputError: If the time is too long to be resolved.
     """
+    check_phases(hamiltonian, time)
+    bonds = hamiltonian.bond_matrices()
+    time = min(abs(time), _FORECAST_PHASE / max(np.abs(bonds).max(), 1e-300))
+    if time == 0:
+        return 1
     width = min(16, len(state))
     first = (len(state) - width) // 2
-    bonds = hamiltonian.bond_matrices()[first : first + width - 1]
+    bonds = bonds[first : first + width - 1]
     layers = _window_layers(bonds, time, guess_steps(hamiltonian, state, time, 0.1))
     angle = _TRUNCATION_SHARE * float(np.arcsin(np.sqrt(tolerance)))
     angle *= np.sqrt((width - 1) / (len(state) - 1))
-    window = tebd.apply_layers(state[first : first + width], layers, angle=angle, max_bond=max_bond)
-    return window.mps.max_bond
+    most = min(max_bond, 2 ** (width // 2))
+    sweep = tebd.Sweep(MPS.product(state[first : first + width]))
+    for done, layer in enumerate(layers):
+        share = max(angle - sweep.angle, 0.0) / (len(layers) - done)
+        sweep.apply(layer.first_bond or 0, layer.gates, share, max_bond)
+        if sweep.state.max_bond > 0.9 * most:
+            return most  # it can hardly grow any more, and the rest takes long
+    return sweep.state.max_bond
 
 
 def _apply_dense(vector: np.ndarray, bonds: np.ndarray, time: float, steps: int) -> np.ndarray:

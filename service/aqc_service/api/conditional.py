@@ -4,7 +4,6 @@ import base64
 import re
 
 from fastapi import Request, Response
-from starlette.datastructures import Headers
 
 MAX_WAIT = 30
 
@@ -39,14 +38,14 @@ def digest(sha256: str) -> dict[str, str]:
     return {"Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"}
 
 
-def preferred_wait(headers: Headers) -> int:
+def preferred_wait(prefer: str) -> int:
     """Return the seconds of `Prefer: wait=N` (RFC 7240), at most 30, 0 without it.
 
     Example:
-        >>> preferred_wait(Headers({"Prefer": "respond-async, wait=100"}))
+        >>> preferred_wait("respond-async, wait=100")
         30
     """
-    found = _WAIT.search(", ".join(headers.getlist("Prefer")))
+    found = _WAIT.search(prefer)
     return min(int(found[1]), MAX_WAIT) if found else 0
 
 

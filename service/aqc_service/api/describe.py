@@ -51,8 +51,22 @@ _RETRY_AFTER = header("Seconds after which to look again.", type="integer")
 _REPLAYED = header("true: the job was there before, made with the same key.")
 ETAG = header("Changes with the content; for If-None-Match.")
 
+_LINKS = {
+    name: {"operationId": name, "parameters": {"job_id": "$response.body#/id"}}
+    for name in (
+        "show_job",
+        "job_events",
+        "job_result",
+        "job_artifacts",
+        "cancel_job",
+        "retry_job",
+        "delete_job",
+    )
+}
+
 ACCEPTED: dict[str, Any] = {
     "description": "Accepted.",
+    "links": _LINKS,
     "headers": {
         "Location": _LOCATION,
         "Retry-After": _RETRY_AFTER,

@@ -43,10 +43,10 @@ IdempotencyKey = Annotated[
     ),
 ]
 Prefer = Annotated[
-    str | None,
+    str,
     Header(
         description="wait=N: answer when the job is finished, after N seconds (at most 30) anyway.",
-        examples=["wait=10"],
+        examples=["wait=1"],
     ),
 ]
 
@@ -69,7 +69,7 @@ async def submit_job(
     request_id: RequestId,
     submission: Annotated[Submission, Depends(read_submission)],
     idempotency_key: IdempotencyKey = None,
-    prefer: Prefer = None,
+    prefer: Prefer = "",
 ) -> Response:
     """Submit a problem; the answer is the job, which then runs on its own.
 
@@ -95,7 +95,7 @@ async def submit_job(
         )
     )
     headers = {"Idempotency-Replayed": "true"} if replayed else {}
-    return await _accepted(request, store, job, headers, wait=preferred_wait(request.headers))
+    return await _accepted(request, store, job, headers, wait=preferred_wait(prefer))
 
 
 @router.get("", response_model=JobPage, responses={200: describe.PAGE, **documented(400, 503)})
@@ -152,7 +152,7 @@ async def list_jobs(
     },
 )
 async def show_job(
-    request: Request, store: StoreDep, job_id: describe.JobId, prefer: Prefer = None
+    request: Request, store: StoreDep, job_id: describe.JobId, prefer: Prefer = ""
 ) -> Response:
     """Show a job. With `Prefer: wait=N` the answer comes when it is finished.
 
@@ -161,7 +161,7 @@ async def show_job(
     ```
     """
     job = await find_job(store, job_id)
-    wait = preferred_wait(request.headers)
+    wait = preferred_wait(prefer)
     job = await finished(store, job, wait)
     notes = await _notes(store, [job])
     response = _json(JobDetail.of(job, notes))

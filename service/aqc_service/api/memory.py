@@ -1,7 +1,8 @@
 """What a job will need, before it is accepted."""
 
-from aqc.compile import check_memory, forecast_memory
 from aqc.errors import InputError
+from aqc.estimate import check_memory, forecast_memory
+from aqc.evolved import check_phases
 from aqc.problem import Problem
 
 
@@ -13,8 +14,9 @@ def check_fits(problem: Problem, service_gb: float) -> int:
         service_gb: Gigabytes that the service allows a job.
 
     Raises:
-        InputError: More than the problem's own limit or the service's.
+        InputError: More than the problem's own limit or the service's; or a time too long.
     """
+    check_phases(problem.to_hamiltonian(), problem.time)
     if problem.limits.memory_gb <= service_gb:
         return check_memory(problem)
     limits = problem.limits.model_copy(update={"memory_gb": service_gb})

@@ -35,13 +35,18 @@ def url(app) -> Iterator[str]:
     assert not thread.is_alive()
 
 
-def tell(store, job_id, count, kind="progress"):
+def tell(store, job_id, count, first=0):
     """Append events as a worker does."""
-    for number in range(count):
+    for number in range(first, first + count):
         with writing(store.engine) as connection:
             data = {"stage": "optimize", "evaluations": number, "infidelity": 0.1}
             assert change(
-                connection, job_id, {"progress": data}, kind=kind, data=data, states=("running",)
+                connection,
+                job_id,
+                {"progress": data},
+                kind="progress",
+                data=data,
+                states=("running",),
             )
 
 
@@ -116,6 +121,9 @@ class Scissors(httpx.BaseTransport):
                 response.stream = _Cut(response.stream, self._cuts.pop(0))
         return response
 
+    def close(self) -> None:
+        self._inner.close()
+
 
 class _Cut(httpx.SyncByteStream):
     def __init__(self, stream: httpx.SyncByteStream, blocks: int):
@@ -142,8 +150,8 @@ def test_a_client_cut_off_five_times_sees_every_event_once_and_in_order(url, sto
 
         def work() -> None:
             worker.start(job.id)
-            for _ in range(30):
-                tell(store, job.id, 1)
+            for number in range(30):
+                tell(store, job.id, 1, first=number)
                 time.sleep(0.02)
             worker.succeed(job.id, {})
 

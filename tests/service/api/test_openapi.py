@@ -1,0 +1,158 @@
+"""OpenAPI is true: schemathesis finds no 500 and no undocumented status; its examples work."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import CHECKS
+
+from aqc.problem import Problem
+from aqc_service.api.app import create_app
+from aqc_service.settings import ServiceSettings
+
+HEAVY = {"dbos", "jax", "matplotlib", "qiskit", "quimb", "alembic"}
+DOCUMENT = create_app(None, ServiceSettings()).openapi()  # type: ignore[arg-type]
+OPERATIONS = {
+    operation["operationId"]: (method, path, operation)
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+}
+
+
+def run_python(code: str) -> str:
+    finished = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": ":".join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"},
+    )
+    return finished.stdout.strip()
+
+
+def test_the_process_imports_neither_jax_nor_qiskit():
+    code = """
+import sys
+import aqc_service.api.commands, aqc_service.api.server
+from aqc.problem import Problem
+from aqc.compile import check_memory, forecast_memory
+problem = Problem.build({"model": "xxz_chain", "num_qubits": 20}, 1.0)
+check_memory(problem), forecast_memory(problem)
+print(*{name.split(".")[0] for name in sys.modules})
+"""
+    loaded = set(run_python(code).split())
+    assert "fastapi" in loaded
+    assert HEAVY.isdisjoint(loaded)
+
+
+def test_the_application_is_there_in_a_second_and_a_half():
+    # Processor time, so that a busy machine does not fail the test.
+    code = """
+import time
+from aqc_service.api.server import create_app
+from aqc_service.settings import ServiceSettings
+create_app(None, ServiceSettings())
+print(time.process_time())
+"""
+    assert min(float(run_python(code)) for _ in range(3)) < 1.5
+
+
+def test_the_body_is_the_problem_and_the_services_own_fields():
+    schemas = DOCUMENT["components"]["schemas"]
+    own = {"name", "tags", "priority"}
+    assert set(schemas["Submission"]["properties"]) == set(Problem.model_fields) | own
+    assert "wall_seconds" in schemas["LimitSettings"]["properties"]
+    assert "wall_seconds" not in json.dumps(Problem.model_json_schema())
+
+
+def test_every_reference_leads_somewhere():
+    names = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(DOCUMENT)))
+    assert names <= set(DOCUMENT["components"]["schemas"])
+    assert "HTTPValidationError" not in json.dumps(DOCUMENT)
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_every_operation_says_how_it_fails_and_shows_curl(name):
+    _, _, operation = OPERATIONS[name]
+    for status, response in operation["responses"].items():
+        if int(status) >= 400:
+            assert set(response["content"]) == {"application/problem+json"}
+    assert "```sh\ncurl" in operation["description"]
+
+
+def arguments(command, job_id):
+    """What a shell would give curl."""
+    return shlex.split(command.replace("\\\n", " ").replace("$JOB", job_id))
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_the_curl_commands_work_as_they_are(name, api, worker):
+    """A curl of our own reads them: -i -N -X -H -d -o -O and the address."""
+    worker.lives()
+    job_id = api.post("/v1/jobs", json={**DOCUMENT_EXAMPLE, "name": "x"}).json()["id"]
+    if name in ("job_result", "job_plot", "job_artifacts", "job_artifact"):
+        worker.start(job_id)
+        files = ("circuit.qasm", "circuit.qpy", "result.json", "convergence.svg")
+        worker.succeed(job_id, dict.fromkeys(files, b"{}"))
+    if name in ("retry_job", "delete_job", "job_events"):
+        api.post(f"/v1/jobs/{job_id}/cancel")
+    if name == "show_job":
+        api.post(f"/v1/jobs/{job_id}/cancel")
+    method, _, operation = OPERATIONS[name]
+    (block,) = re.findall(r"```sh\n(.*?)```", operation["description"], re.DOTALL)
+    for command in re.split(r"\n(?=curl)", block.strip()):
+        words = iter(arguments(command, job_id)[1:])
+        given: dict = {"method": "GET", "headers": {}, "content": None}
+        for word in words:
+            if word == "-X":
+                given["method"] = next(words)
+            elif word == "-H":
+                key, value = next(words).split(": ", 1)
+                given["headers"][key] = value
+            elif word == "-d":
+                given["method"], given["content"] = "POST", next(words)
+            elif word == "-o":
+                next(words)
+            elif word not in ("-i", "-N", "-O"):
+                given["url"] = word.removeprefix("http://127.0.0.1:8765")
+        assert given["method"].lower() == method
+        response = api.request(**given)
+        assert response.is_success, response.text
+
+
+DOCUMENT_EXAMPLE = next(iter(OPERATIONS["submit_job"][2]["requestBody"]["content"].values()))[
+    "examples"
+]["terms"]["value"]
+
+
+def test_the_examples_of_the_body_are_accepted(api):
+    content = OPERATIONS["submit_job"][2]["requestBody"]["content"]["application/json"]
+    for example in content["examples"].values():
+        assert api.post("/v1/jobs", json=example["value"]).status_code == 202
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::pytest.PytestWarning")
+def test_schemathesis_finds_no_500_and_nothing_undocumented(name, app, api, worker):
+    method, path, _ = OPERATIONS[name]
+    worker.lives()
+    done = api.post("/v1/jobs", json=DOCUMENT_EXAMPLE).json()["id"]
+    worker.start(done)
+    worker.succeed(done, {"circuit.qasm": b"x", "result.json": b"{}", "circuit.png": b"x"})
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app)
+    operation = schema[path][method.upper()]
+    excluded = [CHECKS.get_one("unsupported_method")] if False else []
+    seen = set()
+
+    @settings(max_examples=25, suppress_health_check=list(HealthCheck), database=None)
+    @schemathesis.pytest.given_case(operation) if False else operation.as_strategy_decorator
+    def check(case):
+        seen.add(case.call_and_validate(excluded_checks=excluded).status_code)
+
+    check()
+    assert seen
