@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import socket
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ import httpx
 import pytest
 import sqlalchemy as sa
 import structlog
+import uvicorn
 
 from aqc_service import tables
 from aqc_service.api.app import create_app
+from aqc_service.api.server import Server
 from aqc_service.changes import move
 from aqc_service.database import now, open_engine, writing
 from aqc_service.records import Artifact, Job
@@ -65,7 +69,7 @@ class Worker:
                     queues=["cpu"],
                     slots=1,
                     started_at=at,
-                    heartbeat_at=at,
+                    heartbeat_at=at + timedelta(hours=1),
                     state="alive",
                 )
             )
@@ -185,6 +189,22 @@ def transport(app: Any) -> Iterator[httpx.BaseTransport]:
 def api(transport: httpx.BaseTransport) -> Iterator[httpx.Client]:
     with httpx.Client(transport=transport, base_url="http://127.0.0.1") as client:
         yield client
+
+
+@pytest.fixture
+def url(app: Any) -> Iterator[str]:
+    """A real server."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+    server = Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    app.state.streams.closing = True
+    server.should_exit = True
+    thread.join(10)
+    listener.close()
+    assert not thread.is_alive()
 
 
 @pytest.fixture
