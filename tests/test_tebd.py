@@ -50,6 +50,11 @@ def test_too_small_a_bond_is_refused_early():
     assert done[-1] < 0.6
 
 
+def test_a_tolerance_below_rounding_is_refused_as_such():
+    with pytest.raises(TruncationError, match="must leave room for the rounding"):
+        evolve(xxz(10), neel(10), 1.0, steps=4, angle=1e-9, max_bond=64, limit=1e-9)
+
+
 def test_layers_of_one_qubit_gates_rotate():
     state = random_product(3, seed=4)
     flip = np.array([[0, 1], [1, 0]])

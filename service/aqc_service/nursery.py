@@ -39,12 +39,14 @@ class Child:
         )
         self.pid = self._process.pid
         self._lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True, name=f"child-{self.pid}").start()
+        self._reader = threading.Thread(target=self._read, daemon=True, name=f"child-{self.pid}")
+        self._reader.start()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(json.loads(line))
+        with self._process.stdout as stdout:
+            for line in stdout:
+                self._lines.put(json.loads(line))
         self._lines.put(None)
 
     def receive(self, seconds: float) -> dict[str, Any] | None:
@@ -88,7 +90,9 @@ class Child:
         code = self._process.wait()
         kill_group(self.pid)  # a group outlives its leader
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # of an order that it did not live to read
+            self._process.stdin.close()
+        self._reader.join(1.0)
         return code
 
     def usage(self) -> tuple[int, float, int]:

@@ -36,7 +36,7 @@ _HOME = {
     "Ansatz": "aqc.ansatz",
     "AqcError": "aqc.errors",
     "Certificate": "aqc.certify",
-    "CompileResult": "aqc.compile",
+    "CompileResult": "aqc.result",
     "DivergenceError": "aqc.errors",
     "Hamiltonian": "aqc.hamiltonian",
     "InputError": "aqc.errors",
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     __version__: str
     from aqc.ansatz import Ansatz
     from aqc.certify import Certificate, certify
-    from aqc.compile import CompileResult, compile_evolution, compile_problem
+    from aqc.compile import compile_evolution, compile_problem
     from aqc.errors import (
         AqcError,
         DivergenceError,
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from aqc.hamiltonian import Hamiltonian
     from aqc.problem import Problem
     from aqc.progress import Progress
+    from aqc.result import CompileResult
     from aqc.target import Target
 else:
 

@@ -1,107 +1,32 @@
 """From a Hamiltonian to a circuit: the story of one compile."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aqc.ansatz import Ansatz
+from aqc.baseline import best_trotter
 from aqc.checkpoint import Checkpoints
-from aqc.cost import choose_engine, memory
 from aqc.errors import InputError
+from aqc.estimate import check_memory
+from aqc.evolved import evolve_within
+from aqc.gates import entangling_strength
 from aqc.hamiltonian import Hamiltonian
 from aqc.problem import Problem
 from aqc.progress import Progress, Report, Stopwatch
+from aqc.result import CompileResult
 from aqc.target import Target
-from aqc.versions import versions
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
     from qiskit.circuit.library import PauliEvolutionGate
     from qiskit.quantum_info import SparsePauliOp
 
-    from aqc.baseline import Baseline
-    from aqc.certify import Certificate
-    from aqc.optimize import Optimum, State
+    from aqc.optimize import State
 
 # JAX, Qiskit and quimb take seconds to import, so they are imported inside the functions, where
-# that time is counted as a stage of its own; reading a problem and refusing it needs none.
-
-# What JAX, XLA's code and Qiskit occupy whatever the problem.
-_BASE_MEMORY = 600e6
-
-
-@dataclass(frozen=True, eq=False)
-class CompileResult:
-    """A compiled circuit and everything known about it.
-
-    Attributes:
-        problem: What was asked.
-        circuit: The circuit on |0...0>, preparation of the initial state included.
-        layout: Physical qubit of each site at the end, or None without a coupling map.
-        two_qubit_gates: Number of two-qubit gates of the circuit.
-        two_qubit_depth: Depth in two-qubit gates alone.
-        certificate: How close the circuit is, measured again from the circuit.
-        trotter: Plain Trotter at the same or the next larger CX depth.
-        target: The state to reach.
-        optimum: How the optimizer got there.
-        bricks: For each layer pairs (left qubit, entangling strength 0..1), for drawing.
-        seconds: Wall time by stage.
-    """
-
-    problem: Problem
-    circuit: "QuantumCircuit"
-    layout: tuple[int, ...] | None
-    two_qubit_gates: int
-    two_qubit_depth: int
-    certificate: "Certificate"
-    trotter: "Baseline"
-    target: Target
-    optimum: "Optimum"
-    status: str
-    bricks: Sequence[Sequence[tuple[int, float]]]
-    seconds: dict[str, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the content of result.json."""
-        trotter = self.trotter
-        return {
-            "num_qubits": self.problem.num_qubits,
-            "layers": self.problem.ansatz.layers,
-            "basis": self.problem.circuit.basis,
-            "two_qubit_gates": self.two_qubit_gates,
-            "two_qubit_depth": self.two_qubit_depth,
-            "infidelity": self.certificate.infidelity,
-            "certificate": self.certificate.to_dict(),
-            "trotter": {
-                "order": trotter.order,
-                "steps": trotter.steps,
-                "fields_fused": trotter.fields_fused,
-                "fidelity": trotter.fidelity,
-                "infidelity": trotter.infidelity,
-                "two_qubit_depth": trotter.two_qubit_depth,
-                "two_qubit_gates": trotter.two_qubit_gates,
-            },
-            "optimizer": {
-                "name": self.problem.optimizer.name,
-                "status": self.status,
-                "evaluations": self.optimum.evaluations,
-                "history": [list(entry) for entry in self.optimum.history],
-            },
-            "target": {
-                "evolver": self.target.evolver,
-                "steps": self.target.steps,
-                "max_bond": self.target.mps.max_bond,
-                "discarded_weight": self.target.discarded_weight,
-            },
-            "layout": None if self.layout is None else list(self.layout),
-            "seconds": self.seconds,
-            "versions": versions(),
-            "seed": self.problem.seed,
-            "problem": self.problem.to_dict(),
-        }
+# that time is counted as a stage of its own; refusing a problem needs none of them.
 
 
 def compile_evolution(
@@ -196,8 +121,6 @@ def compile_problem(
         Checkpoints(checkpoint, problem.to_json()) if isinstance(checkpoint, Path) else checkpoint
     )
     with watch.stage("import"):
-        from aqc.ansatz import Ansatz
-        from aqc.baseline import best_trotter
         from aqc.certify import certify
         from aqc.fit import fit
         from aqc.interop.fusion import from_zeros
@@ -284,8 +207,6 @@ def make_target(
     Raises:
         TruncationError: If it cannot keep its tolerance.
     """
-    from aqc.evolved import evolve_within
-
     arrays = kept.load("target") if kept else None
     if arrays is not None:
         return Target.restored(arrays)
@@ -303,59 +224,6 @@ def make_target(
     return target
 
 
-def check_memory(problem: Problem, chi: int | None = None) -> int:
-    """Return the bytes that a problem will need, and refuse what exceeds its limit.
-
-    Args:
-        problem: What problem.json holds.
-        chi: The target's bond dimension; forecast from a small part of the chain if not known
-            and if it decides.
-
-    Raises:
-        InputError: If more memory is needed than `limits.memory_gb`.
-    """
-    limit = problem.limits.memory_gb * 1e9
-    if chi is None:
-        decides = _needed(problem, 1) <= limit < _needed(problem, problem.target.max_bond)
-        chi = forecast_memory(problem)[1] if decides else 1
-    predicted = _needed(problem, chi)
-    if predicted > limit:
-        raise InputError(
-            f"`limits.memory_gb` must cover the predicted {predicted / 1e9:.3g} GB for "
-            f"{problem.ansatz.layers} layers and bond dimension {chi}, but is "
-            f"{problem.limits.memory_gb:g}; use fewer layers, a coarser `target.tolerance`, or "
-            f"allow more memory.",
-            "/limits/memory_gb",
-        )
-    return int(predicted)
-
-
-def forecast_memory(problem: Problem) -> tuple[int, int]:
-    """Return the bytes that a problem will need, and the bond dimension they are forecast for.
-
-    Example:
-        >>> problem = Problem.build({"model": "xxz_chain", "num_qubits": 20}, 0.1)
-        >>> forecast_memory(problem)[0] < 1e9
-        True
-    """
-    from aqc.evolved import forecast_bond
-
-    settings = problem.target
-    chi = forecast_bond(
-        problem.to_hamiltonian(),
-        problem.product_state(),
-        problem.time,
-        settings.tolerance,
-        settings.max_bond,
-    )
-    return int(min(_needed(problem, chi), 2.0**62)), chi
-
-
-def _needed(problem: Problem, chi: int) -> float:
-    n, layers = problem.num_qubits, problem.ansatz.layers
-    return _BASE_MEMORY + memory(n, layers, chi, choose_engine(n, layers, chi, problem.overlap))
-
-
 def _status(status: str, reached: bool) -> str:
     """The certificate has the last word on whether the goal is reached."""
     if reached and status != "interrupted":
@@ -363,8 +231,6 @@ def _status(status: str, reached: bool) -> str:
     return "stalled" if status == "goal_reached" else status
 
 
-def _bricks(ansatz: Any) -> list[list[tuple[int, float]]]:
-    from aqc.gates import entangling_strength
-
+def _bricks(ansatz: Ansatz) -> list[list[tuple[int, float]]]:
     strengths = iter(entangling_strength(np.asarray(ansatz.blocks)))
     return [[(left, float(next(strengths))) for left in layer] for layer in ansatz.bonds]

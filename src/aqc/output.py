@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from aqc.errors import InputError
 
 if TYPE_CHECKING:
-    from aqc.compile import CompileResult
     from aqc.problem import Problem
+    from aqc.result import CompileResult
 
 RESULT = "result.json"
 

@@ -57,22 +57,29 @@ def apply_layers(
             continue
         share = max(angle - sweep.angle, 0.0) / (len(layers) - done)
         sweep.apply(layer.first_bond, layer.gates, share, max_bond)
-        refuse_beyond(limit, sweep.angle, max_bond, done / len(layers))
+        refuse_beyond(limit, sweep.angle, sweep.state.max_bond, max_bond, done / len(layers))
         if progress:
             progress((done + 1) / len(layers))
     return Evolution(sweep.state, sweep.angle, sweep.weight)
 
 
-def refuse_beyond(limit: float, angle: float, max_bond: int, fraction: float) -> None:
+def refuse_beyond(limit: float, angle: float, chi: int, max_bond: int, fraction: float) -> None:
     """Raise TruncationError if truncation has turned the state by more than `limit` radians."""
-    if angle > limit:
+    if angle <= limit:
+        return
+    allowed, lost = (float(np.sin(min(a, np.pi / 2)) ** 2) for a in (limit, angle))
+    if chi < max_bond:
         raise TruncationError(
-            f"A bond dimension of {max_bond} must hold the state within an infidelity of "
-            f"{np.sin(min(limit, np.pi / 2)) ** 2:.1e}, but after {100 * fraction:.0f} % of the "
-            f"evolution the bound on what truncation took is already "
-            f"{np.sin(min(angle, np.pi / 2)) ** 2:.1e}; raise `target.max_bond`, raise "
-            f"`target.tolerance`, or evolve for a shorter time."
+            f"`target.tolerance` must leave room for the rounding of double precision, which "
+            f"costs up to {lost:.1e} of the {allowed:.1e} after {100 * fraction:.0f} % of the "
+            f"evolution; raise `target.tolerance`."
         )
+    raise TruncationError(
+        f"A bond dimension of {max_bond} must hold the state within an infidelity of "
+        f"{allowed:.1e}, but after {100 * fraction:.0f} % of the evolution the bound on what "
+        f"truncation took is already {lost:.1e}; raise `target.max_bond`, raise "
+        f"`target.tolerance`, or evolve for a shorter time."
+    )
 
 
 def evolve(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from aqc.checkpoint import Checkpoints, load_arrays
+from aqc.errors import DivergenceError, InputError
 from aqc_service.child import Orders, Reporter, Stopped
 from aqc_service.protocol import Task
 
@@ -102,6 +103,17 @@ def fail(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     raise RuntimeError("the tensor is upside down")
 
 
+def refuse(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
+    """Find the problem at fault."""
+    raise InputError("`time` must be finite, but is NaN.", "/time")
+
+
+def diverge(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
+    """Meet a value that is not finite."""
+    raise DivergenceError("The objective must be finite.")
+
+
+_RUNS = (count, noop, loop, until_asked, allocate, share, fork, fail, refuse, diverge)
 KINDS: dict[str, Callable[[Task, Reporter, Orders], dict[str, Any]]] = {
-    run.__name__: run for run in (count, noop, loop, until_asked, allocate, share, fork, fail)
+    run.__name__: run for run in _RUNS
 }

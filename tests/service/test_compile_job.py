@@ -1,16 +1,12 @@
 """The real kind of job: compile, stopped in every way, with the result of an unbroken run."""
 
 import json
-import os
-import signal
 
 import numpy as np
 import pytest
-from harness import Service, make_settings
 from qiskit.quantum_info import Statevector
 
 from aqc.checkpoint import save_arrays
-from aqc.compile import compile_problem
 from aqc.interop.files import load_circuit
 from aqc.problem import Problem
 from aqc_service.child import Orders, Stopped
@@ -139,24 +135,3 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):
     assert (mine / "state.npz").samefile(newer / "state.1.npz")
     assert "was damaged" in ear.heard[0][1]["text"]
     assert not (mine / "target.npz").exists()
-
-
-@pytest.mark.slow
-def test_ten_kills_of_the_child_change_nothing(tmp_path):
-    settings = make_settings(tmp_path / "data", kinds=KINDS, max_lost=20, checkpoint_seconds=0.2)
-    service = Service(settings)
-    try:
-        service.start()
-        asked = problem(n=12, layers=9, steps=300)
-        whole = compile_problem(asked)
-        job = service.submit("compile", problem_json=asked.to_json())
-        for attempt in range(1, 11):
-            service.running(job.id, attempt)
-            os.kill(service.child_of(job.id), signal.SIGKILL)
-        done = service.reach(job.id, "succeeded", "failed")
-        assert (done.state, done.attempt) == ("succeeded", 11)
-        path = service.store.open_artifact(job.id, "circuit.qpy")
-        found = Statevector(load_circuit(path)).data
-        np.testing.assert_allclose(found, Statevector(whole.circuit).data, atol=1e-9)
-    finally:
-        service.close()

@@ -1,7 +1,7 @@
 """What a job will need, before it is accepted."""
 
-from aqc.compile import check_memory, forecast_memory
 from aqc.errors import InputError
+from aqc.estimate import check_memory, forecast_memory
 from aqc.evolved import check_phases
 from aqc.problem import Problem
 

@@ -89,7 +89,7 @@ def evolve(
         lost = max(0.0, 1.0 - norm**2)
         total_weight += lost
         total_angle += float(np.arcsin(min(1.0, np.sqrt(lost))))
-        refuse_beyond(limit, total_angle, max_bond, done / len(layers))
+        refuse_beyond(limit, total_angle, psi.max_bond(), max_bond, done / len(layers))
         if progress:
             progress((done + 1) / len(layers))
     return Evolution(normalized(from_quimb(psi)), total_angle, total_weight)

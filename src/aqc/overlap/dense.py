@@ -36,11 +36,8 @@ def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> DenseData:
             numbers[layer // 2, bond] = number
             number += 1
     state = MPS.product(ansatz.state).to_dense()
-    return DenseData(
-        jnp.asarray(numbers),
-        jnp.asarray(state, dtype),
-        jnp.asarray(target.to_dense().conj(), dtype),
-    )
+    final = target.to_dense().conj()
+    return DenseData(*map(jax.device_put, (numbers, state.astype(dtype), final.astype(dtype))))
 
 
 def log_fidelity(blocks: jax.Array, data: DenseData) -> jax.Array:

@@ -64,7 +64,8 @@ def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> ExactData:
         pair = pair.reshape(pair.shape[0], 4, -1).conj()
         padded[cell, : pair.shape[0], :, : pair.shape[2]] = pair
     state = np.stack([np.kron(sites[2 * c], sites[2 * c + 1]) for c in range(cells)])
-    return ExactData(jnp.asarray(numbers), jnp.asarray(state, dtype), jnp.asarray(padded))
+    # Cast by NumPy: jnp.asarray would compile a conversion for each shape.
+    return ExactData(*map(jax.device_put, (numbers, state.astype(dtype), padded)))
 
 
 def log_fidelity(blocks: jax.Array, data: ExactData) -> jax.Array:

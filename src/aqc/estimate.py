@@ -1,0 +1,60 @@
+"""What a problem will need, told before the work is done; no JAX needed."""
+
+from aqc.cost import choose_engine, memory
+from aqc.errors import InputError
+from aqc.evolved import forecast_bond
+from aqc.problem import Problem
+
+# What JAX, XLA's code and Qiskit occupy whatever the problem.
+_BASE_MEMORY = 600e6
+
+
+def check_memory(problem: Problem, chi: int | None = None) -> int:
+    """Return the bytes that a problem will need, and refuse what exceeds its limit.
+
+    Args:
+        problem: What problem.json holds.
+        chi: The target's bond dimension; forecast from a small part of the chain if not known
+            and if it decides.
+
+    Raises:
+        InputError: If more memory is needed than `limits.memory_gb`.
+    """
+    limit = problem.limits.memory_gb * 1e9
+    if chi is None:
+        decides = _needed(problem, 1) <= limit < _needed(problem, problem.target.max_bond)
+        chi = forecast_memory(problem)[1] if decides else 1
+    predicted = _needed(problem, chi)
+    if predicted > limit:
+        raise InputError(
+            f"`limits.memory_gb` must cover the predicted {predicted / 1e9:.3g} GB for "
+            f"{problem.ansatz.layers} layers and bond dimension {chi}, but is "
+            f"{problem.limits.memory_gb:g}; use fewer layers, a coarser `target.tolerance`, or "
+            f"allow more memory.",
+            "/limits/memory_gb",
+        )
+    return int(predicted)
+
+
+def forecast_memory(problem: Problem) -> tuple[int, int]:
+    """Return the bytes that a problem will need, and the bond dimension they are forecast for.
+
+    Example:
+        >>> problem = Problem.build({"model": "xxz_chain", "num_qubits": 20}, 0.1)
+        >>> forecast_memory(problem)[0] < 1e9
+        True
+    """
+    settings = problem.target
+    chi = forecast_bond(
+        problem.to_hamiltonian(),
+        problem.product_state(),
+        problem.time,
+        settings.tolerance,
+        settings.max_bond,
+    )
+    return int(min(_needed(problem, chi), 2.0**62)), chi
+
+
+def _needed(problem: Problem, chi: int) -> float:
+    n, layers = problem.num_qubits, problem.ansatz.layers
+    return _BASE_MEMORY + memory(n, layers, chi, choose_engine(n, layers, chi, problem.overlap))

@@ -1,0 +1,87 @@
+"""What a compile returns, and how it is told as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aqc.baseline import Baseline
+from aqc.problem import Problem
+from aqc.target import Target
+from aqc.versions import versions
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+    from aqc.certify import Certificate
+    from aqc.optimize import Optimum
+
+
+@dataclass(frozen=True, eq=False)
+class CompileResult:
+    """A compiled circuit and everything known about it.
+
+    Attributes:
+        problem: What was asked.
+        circuit: The circuit on |0...0>, preparation of the initial state included.
+        layout: Physical qubit of each site at the end, or None without a coupling map.
+        two_qubit_gates: Number of two-qubit gates of the circuit.
+        two_qubit_depth: Depth in two-qubit gates alone.
+        certificate: How close the circuit is, measured again from the circuit.
+        trotter: Plain Trotter at the same or the next larger CX depth.
+        target: The state to reach.
+        optimum: How the optimizer got there.
+        bricks: For each layer pairs (left qubit, entangling strength 0..1), for drawing.
+        seconds: Wall time by stage.
+    """
+
+    problem: Problem
+    circuit: "QuantumCircuit"
+    layout: tuple[int, ...] | None
+    two_qubit_gates: int
+    two_qubit_depth: int
+    certificate: "Certificate"
+    trotter: "Baseline"
+    target: Target
+    optimum: "Optimum"
+    status: str
+    bricks: Sequence[Sequence[tuple[int, float]]]
+    seconds: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of result.json."""
+        trotter = self.trotter
+        return {
+            "num_qubits": self.problem.num_qubits,
+            "layers": self.problem.ansatz.layers,
+            "basis": self.problem.circuit.basis,
+            "two_qubit_gates": self.two_qubit_gates,
+            "two_qubit_depth": self.two_qubit_depth,
+            "infidelity": self.certificate.infidelity,
+            "certificate": self.certificate.to_dict(),
+            "trotter": {
+                "order": trotter.order,
+                "steps": trotter.steps,
+                "fields_fused": trotter.fields_fused,
+                "fidelity": trotter.fidelity,
+                "infidelity": trotter.infidelity,
+                "two_qubit_depth": trotter.two_qubit_depth,
+                "two_qubit_gates": trotter.two_qubit_gates,
+            },
+            "optimizer": {
+                "name": self.problem.optimizer.name,
+                "status": self.status,
+                "evaluations": self.optimum.evaluations,
+                "history": [list(entry) for entry in self.optimum.history],
+            },
+            "target": {
+                "evolver": self.target.evolver,
+                "steps": self.target.steps,
+                "max_bond": self.target.mps.max_bond,
+                "discarded_weight": self.target.discarded_weight,
+            },
+            "layout": None if self.layout is None else list(self.layout),
+            "seconds": self.seconds,
+            "versions": versions(),
+            "seed": self.problem.seed,
+            "problem": self.problem.to_dict(),
+        }

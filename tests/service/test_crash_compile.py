@@ -1,0 +1,106 @@
+"""kill -9 in ten rounds during a real compile: the circuit is that of an unbroken run."""
+
+import os
+import signal
+
+import numpy as np
+import psutil
+import pytest
+from harness import Service, make_settings, wait_for
+from qiskit.quantum_info import Statevector
+
+from aqc.compile import compile_problem
+from aqc.interop.files import load_circuit
+from aqc.problem import Problem
+
+pytestmark = pytest.mark.slow
+KINDS = {"compile": "aqc_service.compile_job:run"}
+ROUNDS = 10
+
+
+@pytest.fixture(scope="module")
+def asked():
+    return Problem.build(
+        {"model": "xxz_chain", "num_qubits": 16, "delta": 0.5},
+        1.5,
+        initial_state="neel",
+        ansatz={"layers": 9},
+        goal={"infidelity": 1e-13},
+        optimizer={"max_steps": 1000},
+        limits={"threads": 1},
+    )
+
+
+@pytest.fixture(scope="module")
+def unbroken(asked):
+    return Statevector(compile_problem(asked).circuit).data
+
+
+@pytest.fixture
+def served(tmp_path):
+    settings = make_settings(
+        tmp_path / "data", kinds=KINDS, max_lost=99, checkpoint_seconds=0.1, port=0
+    )
+    service = Service(settings)
+    yield service
+    service.close()
+
+
+def process_of(supervisor, name):
+    """Return the process id of the API or the worker under a supervisor."""
+    found = [
+        child.pid
+        for child in psutil.Process(supervisor.pid).children()
+        if child.cmdline()[-1:] == [name]
+    ]
+    return found[0] if found else None
+
+
+def in_the_middle(service, job, attempt, evaluations):
+    """Wait until an attempt's optimizer has made so many evaluations, earlier ones included."""
+
+    def is_there():
+        now = service.job(job.id)
+        progress = now.progress or {}
+        return now.is_terminal or (
+            now.attempt == attempt
+            and progress.get("stage") == "optimize"
+            and progress["evaluations"] > evaluations
+            and service.store.events(job.id)[-1].kind == "progress"
+        )
+
+    wait_for(is_there)
+
+
+def kill(service, supervisor, whom, job):
+    """Kill one process and return the supervisor that is there afterwards."""
+    if whom == "child":
+        os.kill(service.child_of(job.id), signal.SIGKILL)
+    elif whom == "supervisor":
+        members = psutil.Process(supervisor.pid).children(recursive=True)
+        supervisor.kill()
+        supervisor.wait()
+        wait_for(lambda: not any(member.is_running() for member in members), 10.0)
+        return service.start("serve")
+    else:
+        pid = wait_for(lambda: process_of(supervisor, whom))
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: process_of(supervisor, whom) not in (None, pid))
+    return supervisor
+
+
+@pytest.mark.parametrize("whom", ["child", "worker", "api", "supervisor"])
+def test_ten_kills_change_nothing(served, asked, unbroken, whom):
+    supervisor = served.start("serve")
+    job = served.submit("compile", problem_json=asked.to_json(), num_qubits=16)
+    rounds = 0
+    while rounds < ROUNDS and not served.job(job.id).is_terminal:
+        in_the_middle(served, job, 1 if whom == "api" else rounds + 1, 4 * rounds)
+        supervisor = kill(served, supervisor, whom, job)
+        rounds += 1
+    done = served.reach(job.id, "succeeded", "failed")
+    assert (done.state, rounds) == ("succeeded", ROUNDS)
+    ends = [e for e in served.store.events(job.id) if e.data.get("state") == "succeeded"]
+    assert len(ends) == 1
+    found = Statevector(load_circuit(served.store.open_artifact(job.id, "circuit.qpy"))).data
+    np.testing.assert_allclose(found, unbroken, atol=1e-9)
