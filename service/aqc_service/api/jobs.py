@@ -234,10 +234,10 @@ async def delete_job(store: StoreDep, job_id: describe.JobId) -> Response:
 
 async def finished(store: Store, job: Job, seconds: int) -> Job:
     """Return the job when it is finished, or as it is after some seconds."""
-    deadline = time.monotonic() + seconds
+    deadline, job_id = time.monotonic() + seconds, job.id
     while not job.is_terminal and time.monotonic() < deadline:
         await asyncio.sleep(POLL_SECONDS)
-        job = await run_in_threadpool(store.get, job.id) or job
+        job = await run_in_threadpool(lambda: store.get(job_id)) or job
     return job
 
 
