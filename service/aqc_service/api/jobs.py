@@ -234,10 +234,13 @@ async def delete_job(store: StoreDep, job_id: describe.JobId) -> Response:
 
 async def finished(store: Store, job: Job, seconds: int) -> Job:
     """Return the job when it is finished, or as it is after some seconds."""
-    deadline, job_id = time.monotonic() + seconds, job.id
+    deadline = time.monotonic() + seconds
     while not job.is_terminal and time.monotonic() < deadline:
         await asyncio.sleep(POLL_SECONDS)
-        job = await run_in_threadpool(lambda: store.get(job_id)) or job
+        found = await run_in_threadpool(store.get, job.id)
+        if found is None:
+            raise _deleted()
+        job = found
     return job
 
 
