@@ -1,5 +1,6 @@
 """The process that runs one job: waits, warm, for its task, reports, and ends with its worker."""
 
+import errno
 import importlib
 import os
 import queue
@@ -15,6 +16,8 @@ from aqc import runtime
 from aqc.errors import AqcError, InputError
 from aqc_service.processes import die_with_parent, kill_group
 from aqc_service.protocol import Exit, Task, to_line
+
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
 class Stopped(BaseException):
@@ -130,6 +133,8 @@ def _classify(error: Exception) -> tuple[str, Exit]:
         return "invalid_input", Exit.BAD_INPUT
     if isinstance(error, AqcError):
         return "numerical", Exit.BAD_INPUT
+    if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+        return "storage", Exit.STORAGE
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return "memory_limit", Exit.MEMORY
     return "internal", Exit.INTERNAL

@@ -1,5 +1,7 @@
 """The commands serve, worker and db; src/aqc/commands.py finds them by their entry points."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +35,22 @@ def read_settings(**given: Any) -> ServiceSettings:
         raise InputError(faults[0][1], errors=faults) from error
 
 
+@contextlib.contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turn a database or directory that cannot be used into one line on stderr.
+
+    Raises:
+        typer.Exit: With code 1, instead of StorageError.
+    """
+    from aqc_service.database import StorageError
+
+    try:
+        yield
+    except StorageError as error:
+        typer.echo(f"aqc: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
 db = typer.Typer(help="The database of the service.", no_args_is_help=True)
 
 
@@ -47,7 +65,8 @@ def upgrade(data_dir: DataDir = None) -> None:
     from aqc_service import schema
 
     settings = read_settings(data_dir=data_dir)
-    schema.upgrade(settings)
+    with storage_errors():
+        schema.upgrade(settings)
     typer.echo(f"The database {settings.shown_url} is up to date.")
 
 
@@ -59,7 +78,8 @@ def worker(data_dir: DataDir = None) -> None:
     processes.follow_supervisor()
     settings = read_settings(data_dir=data_dir)
     logs.configure(as_json=settings.log_json)
-    Worker(settings).run()
+    with storage_errors():
+        Worker(settings).run()
 
 
 def serve(
@@ -78,5 +98,6 @@ def serve(
     settings = read_settings(host=host, port=port, data_dir=data_dir, allow_open=allow_open)
     settings.check_exposure()
     logs.configure(as_json=settings.log_json)
-    schema.upgrade(settings)
+    with storage_errors():
+        schema.upgrade(settings)
     Supervisor(settings).run()

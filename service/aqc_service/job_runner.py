@@ -4,7 +4,8 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
 import structlog
 
@@ -20,6 +21,9 @@ from aqc_service.settings import ServiceSettings
 _BASE_MEMORY = 600e6  # what the libraries of a child occupy; part of every prediction
 _LEAST_EXTRA = 256e6
 _RETRY_SECONDS = 1.0
+_STORAGE_PAUSE = 5.0
+
+_Found = TypeVar("_Found")
 
 log = structlog.get_logger()
 
@@ -67,12 +71,12 @@ class JobRunner:
         """Whether no child works on a job."""
         return self._busy == 0
 
-    def _patiently(self, act: Callable[[], bool]) -> bool:
+    def _patiently(self, act: Callable[[], _Found]) -> _Found:
         """Do something that needs the database, again and again while it cannot be used."""
         while True:
             try:
                 return act()
-            except StorageError as error:
+            except (StorageError, OSError) as error:
                 log.error("storage failed; trying again", error=str(error))
                 time.sleep(_RETRY_SECONDS)
 
@@ -90,13 +94,29 @@ class JobRunner:
             with self._lock:
                 self._busy += 1
             try:
-                run, outcome = self._run(job)
-                ended = self._patiently_conclude(job, run, outcome)
+                ended, code = self._run_to_end(job)
             finally:
                 with self._lock:
                     self._busy -= 1
-            log.info("attempt ended", state=ended and ended.state, code=outcome.code)
+            log.info("attempt ended", state=ended and ended.state, code=code)
         return ended is not None and ended.state == "queued" and not self._stopping.is_set()
+
+    def _run_to_end(self, job: Job) -> tuple[Job | None, int | None]:
+        """Run an attempt and settle it; return the job then, and the child's exit code."""
+        spent: dict[str, Any] = {"wall_seconds": job.wall_seconds, "cpu_seconds": job.cpu_seconds}
+        try:
+            run, outcome = self._run(job)
+        except OSError as error:
+            why = f"its files could not be written: {error.strerror}"
+            self._stopping.wait(_STORAGE_PAUSE)
+            return self._patiently(lambda: self._attempts.hand_back(job, why=why, **spent)), None
+        except Exception:
+            # Whatever went wrong here, a job must not stay running for ever.
+            log.exception("the attempt could not be made")
+            message = "The worker failed to run the job; its log says why."
+            end = partial(self._attempts.finish, job, "failed", reason="internal", message=message)
+            return self._patiently(lambda: end(**spent)), None
+        return self._patiently(lambda: self._conclude(job, run, outcome)), outcome.code
 
     def _run(self, job: Job) -> tuple[Run, Outcome]:
         limits = json.loads(job.problem).get("limits", {})
@@ -136,16 +156,6 @@ class JobRunner:
             checkpoint_seconds=self._settings.checkpoint_seconds,
         )
 
-    def _patiently_conclude(self, job: Job, run: Run, outcome: Outcome) -> Job | None:
-        found: list[Job | None] = []
-
-        def act() -> bool:
-            found.append(self._conclude(job, run, outcome))
-            return True
-
-        self._patiently(act)
-        return found[-1]
-
     def _conclude(self, job: Job, run: Run, outcome: Outcome) -> Job | None:
         spent: dict[str, Any] = run.spent
         if outcome.result is not None and outcome.code == Exit.DONE:
@@ -165,6 +175,9 @@ class JobRunner:
             outcome.cause is None and outcome.code == Exit.CHECKPOINTED
         ):
             return self._attempts.hand_back(job, why="the process was asked to stop", **spent)
+        if outcome.code == Exit.STORAGE:
+            self._stopping.wait(_STORAGE_PAUSE)
+            return self._attempts.hand_back(job, why="its files could not be written", **spent)
         state, message = "failed", outcome.message
         reason: str | None = outcome.cause
         if outcome.cause == "cancelled":

@@ -15,6 +15,7 @@ class Exit(IntEnum):
     DONE = 0
     BAD_INPUT = 65
     INTERNAL = 70
+    STORAGE = 74
     CHECKPOINTED = 75
     MEMORY = 137
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import structlog
+
 from aqc_service.attempts import Attempts
+from aqc_service.database import StorageError
 from aqc_service.nursery import Child
 from aqc_service.records import Job
 from aqc_service.settings import ServiceSettings
@@ -18,6 +21,8 @@ _WARM_SECONDS = 120.0
 _FINISH_FRACTION = 0.9
 _MAX_PROCESSES = 16
 _MEMORY_MARGIN = 1.1  # the watchdog comes after the child's own limit
+
+log = structlog.get_logger()
 
 Cause = Literal["cancelled", "handed_back", "time_limit", "memory_limit", "internal", "stale"]
 
@@ -120,7 +125,7 @@ class Run:
             files = {name: str(directory / name) for name in names}
             self._best = self.outcome.best = {**message, "files": files}
         elif kind == "message":
-            self.attempts.tell(self.job, message["text"])
+            self._try(lambda: self.attempts.tell(self.job, message["text"]))
         elif kind == "done":
             self.outcome.result = message["result"]
         elif kind == "failed":
@@ -142,16 +147,28 @@ class Run:
         if self.stopping():
             self._stop("handed_back", self.child.terminate)
         if self._is_due("state", _STATE_SECONDS):
-            state = self.attempts.state(self.job)
-            if state is None:
-                self._stop("stale", self.child.kill)
-            elif state == "cancelling":
-                self._stop("cancelled", lambda: self.child.order("cancel"))
+            self._try(self._check_state)
         if self._is_due("usage", _USAGE_SECONDS):
             self._check_usage()
         self._check_time()
         if self._is_due("report", _REPORT_SECONDS):
             self._report()
+
+    def _try(self, act: Callable[[], object]) -> bool:
+        """Do something with the database; while it cannot be used, the child goes on."""
+        try:
+            act()
+        except StorageError as error:
+            log.error("storage failed during a run", error=str(error))
+            return False
+        return True
+
+    def _check_state(self) -> None:
+        state = self.attempts.state(self.job)
+        if state is None:
+            self._stop("stale", self.child.kill)
+        elif state == "cancelling":
+            self._stop("cancelled", lambda: self.child.order("cancel"))
 
     def _stop(
         self,
@@ -206,8 +223,12 @@ class Run:
         if last and self.outcome.result is not None and not self._points:
             return
         progress = self._progress or self.job.progress or {}
-        self.attempts.report(self.job, progress, points=self._points, best=self._best, **self.spent)
-        self._points, self._progress, self._best = [], None, None
+        if self._try(
+            lambda: self.attempts.report(
+                self.job, progress, points=self._points, best=self._best, **self.spent
+            )
+        ):
+            self._points, self._progress, self._best = [], None, None
 
 
 def describe_exit(code: int) -> str:

@@ -1,5 +1,6 @@
 """Kinds of jobs that only the tests know; a worker's child imports this by its name."""
 
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -108,12 +109,19 @@ def refuse(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     raise InputError("`time` must be finite, but is NaN.", "/time")
 
 
+def fill(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
+    """Meet a full disk on the first attempt."""
+    if task.attempt == 1:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return {}
+
+
 def diverge(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     """Meet a value that is not finite."""
     raise DivergenceError("The objective must be finite.")
 
 
-_RUNS = (count, noop, loop, until_asked, allocate, share, fork, fail, refuse, diverge)
+_RUNS = (count, noop, loop, until_asked, allocate, share, fork, fail, fill, refuse, diverge)
 KINDS: dict[str, Callable[[Task, Reporter, Orders], dict[str, Any]]] = {
     run.__name__: run for run in _RUNS
 }

@@ -26,7 +26,7 @@ def asked():
         initial_state="neel",
         ansatz={"layers": 9},
         goal={"infidelity": 1e-13},
-        optimizer={"max_steps": 1000},
+        optimizer={"max_steps": 200},
         limits={"threads": 1},
     )
 

@@ -92,6 +92,18 @@ def test_a_job_that_misbehaves_is_stopped_and_the_next_one_runs(
     assert strangers == []
 
 
+def test_a_full_disk_costs_time_but_not_the_job(service):
+    job = service.submit("fill")
+    done = service.reach(job.id, "succeeded", "failed")
+    assert (done.state, done.attempt, done.lost) == ("succeeded", 2, 0)
+
+
+def test_a_kind_that_the_worker_does_not_know_fails_and_does_not_hang(service):
+    job = service.submit("unheard-of")
+    failed = service.reach(job.id, "failed", "succeeded")
+    assert (failed.reason, failed.attempt) == ("internal", 1)
+
+
 def is_left_over(pid):
     """Whether a process runs our child module but has no worker above it."""
     try:
