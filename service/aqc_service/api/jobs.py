@@ -237,7 +237,10 @@ async def finished(store: Store, job: Job, seconds: int) -> Job:
     deadline = time.monotonic() + seconds
     while not job.is_terminal and time.monotonic() < deadline:
         await asyncio.sleep(POLL_SECONDS)
-        job = await run_in_threadpool(store.get, job.id) or job
+        found = await run_in_threadpool(store.get, job.id)
+        if found is None:
+            raise _deleted()
+        job = found
     return job
 
 
