@@ -7,7 +7,11 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
+from aqc_service.demo import service
+
+README = Path(__file__).parents[2] / "README.md"
 PROBLEM = {
     "hamiltonian": {"model": "xxz_chain", "num_qubits": 6, "delta": 0.5},
     "time": 0.5,
@@ -50,3 +54,13 @@ def test_demo_refuses_what_the_service_refuses(tmp_path: Path) -> None:
     assert finished.returncode == 1
     assert "`time` must be a number" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+def test_the_client_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    (block,) = [block for block in blocks if "aqc.client" in block]
+    assert "with Client() as client" in block
+    with service(tmp_path) as url:
+        here = block.replace("Client()", f"Client({url!r})").replace('": 30', '": 8')
+        exec(compile(here, "README.md", "exec"), {"__name__": "readme"})
+    assert "('cx'" in capsys.readouterr().out
