@@ -168,8 +168,8 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
     """
     from aqc.ansatz import Ansatz
     from aqc.blocks import BLOCKS
+    from aqc.fit import unitary
     from aqc.interop import files, qasm
-    from aqc.interop.kak import nearest_unitary
     from aqc.interop.synthesis import synthesize, two_qubit_counts
     from aqc.optimize import State
 
@@ -184,9 +184,8 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
         block=settings.block,
     )
     matrices = BLOCKS[settings.block].matrices(state.point)  # type: ignore[arg-type]
-    blocks = np.asarray(matrices, np.complex128)
     circuit = synthesize(
-        start.with_blocks(nearest_unitary(blocks)).circuit(),
+        start.with_blocks(unitary(np.asarray(matrices))).circuit(),
         problem.circuit.basis,
         problem.circuit.coupling_map,
         problem.seed,

@@ -134,7 +134,7 @@ def fit(
                 break
             state = optimum.state
         matrices = np.asarray(BLOCKS[ansatz.block].matrices(jnp.asarray(optimum.state.point)))
-    return Fit(ansatz.with_blocks(_unitary(matrices)), optimum, engine, seconds)
+    return Fit(ansatz.with_blocks(unitary(matrices)), optimum, engine, seconds)
 
 
 def _compiled(
@@ -158,7 +158,18 @@ def _first_length(objective: str, num_qubits: int, layers: int) -> float:
     return (num_qubits if objective == "log_density" else 1.0) / (2 * layers)
 
 
-def _unitary(matrices: np.ndarray) -> np.ndarray:
-    """Return the nearest unitaries, to double precision also after single."""
+def unitary(matrices: np.ndarray) -> np.ndarray:
+    """Return the nearest unitaries, to double precision also after single.
+
+    Args:
+        matrices: shape (..., d, d), of the optimizer, in its precision.
+
+    Returns:
+        shape (..., d, d), complex128.
+
+    Example:
+        >>> unitary(np.eye(2, dtype=np.complex64) * 1.0000001).dtype
+        dtype('complex128')
+    """
     left, _, right = np.linalg.svd(matrices.astype(np.complex128))
     return left @ right
