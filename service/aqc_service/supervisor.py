@@ -13,7 +13,7 @@ import structlog
 from aqc_service.processes import SUPERVISOR, adopt_orphans, end_strays
 from aqc_service.settings import ServiceSettings
 
-_FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_SECONDS = 0.2, 30.0, 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_SECONDS = 0.2, 10.0, 60.0
 _STOP_SECONDS = 10.0
 _TICK = 0.1
 _SWEEP_SECONDS = 1.0

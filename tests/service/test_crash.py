@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 import service_kinds
-from harness import wait_for
+from harness import process_of, wait_for
 
 
 def assert_ended_as_if_nothing_was(service, job_id):
@@ -133,16 +133,7 @@ def test_nothing_is_left_of_a_job_that_forks_when_its_worker_is_killed(service):
     supervisor = service.start("serve")
     job = service.submit("fork")
     wait_for(lambda: len(forks_of(service, job)) > 3)
-    worker = wait_for(
-        lambda: next(
-            (
-                process.pid
-                for process in psutil.Process(supervisor.pid).children()
-                if process.cmdline()[-1:] == ["worker"]
-            ),
-            None,
-        )
-    )
+    worker = wait_for(lambda: process_of(supervisor, "worker"))
     os.kill(worker, signal.SIGKILL)
     service.store.request_cancel(job.id)
     service.reach(job.id, "cancelled", "failed")
