@@ -1,6 +1,7 @@
 """The commands `aqc job ...`: what the client can do, from a terminal."""
 
 import contextlib
+import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -71,7 +72,7 @@ def list_jobs(
 ) -> None:
     """List jobs, newest first."""
     with _client(url) as client:
-        found = [job for job, _ in zip(client.jobs(state=state, tag=tag), range(limit))]
+        found = list(itertools.islice(client.jobs(state=state, tag=tag), limit))
     if as_json:
         typer.echo(json.dumps([job.fields for job in found], indent=2))
         return

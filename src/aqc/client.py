@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from urllib.parse import quote
 
 import httpx
 
@@ -368,4 +369,4 @@ def _job(response: httpx.Response) -> Job:
 
 
 def _id(job: Job | str) -> str:
-    return job if isinstance(job, str) else job.id
+    return quote(job if isinstance(job, str) else job.id, safe="")

@@ -68,7 +68,7 @@ def work(num_qubits: int, layers: int, chi: int, engine: str) -> float:
         return 3.0 * 4 * 2**num_qubits * layers * num_qubits / 2
     cells, depth = (num_qubits + 1) // 2, crossing_layers(layers)
     chi = padded_bond(chi)
-    return 3.0 * cells * 4.0**depth * (16 * depth * chi + 2 * chi**2)
+    return 3.0 * cells * _boundary(depth) * (16 * depth * chi + 2 * chi**2)
 
 
 def memory(num_qubits: int, layers: int, chi: int, engine: str, itemsize: int = 16) -> float:
@@ -82,5 +82,10 @@ def memory(num_qubits: int, layers: int, chi: int, engine: str, itemsize: int = 
         return itemsize * 2.0**num_qubits * ((layers + 1) // 2) * (num_qubits + 1)
     cells, depth = (num_qubits + 1) // 2, crossing_layers(layers)
     chi = padded_bond(chi)
-    boundary = 4.0**depth * chi
+    boundary = _boundary(depth) * chi
     return itemsize * (cells * ((2 * depth + 2) * boundary + 12 * chi**2) + 8 * boundary)
+
+
+def _boundary(depth: int) -> float:
+    """Return 4**depth; beyond any machine it stops growing, where a float would overflow."""
+    return 4.0 ** min(depth, 300)

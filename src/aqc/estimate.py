@@ -27,7 +27,7 @@ def check_memory(problem: Problem, chi: int | None = None) -> int:
     predicted = _needed(problem, chi)
     if predicted > limit:
         raise InputError(
-            f"`limits.memory_gb` must cover the predicted {predicted / 1e9:.1f} GB for "
+            f"`limits.memory_gb` must cover the predicted {predicted / 1e9:.3g} GB for "
             f"{problem.ansatz.layers} layers and bond dimension {chi}, but is "
             f"{problem.limits.memory_gb:g}; use fewer layers, a coarser `target.tolerance`, or "
             f"allow more memory.",
@@ -52,7 +52,7 @@ def forecast_memory(problem: Problem) -> tuple[int, int]:
         settings.tolerance,
         settings.max_bond,
     )
-    return int(_needed(problem, chi)), chi
+    return int(min(_needed(problem, chi), 2.0**62)), chi
 
 
 def _needed(problem: Problem, chi: int) -> float:

@@ -13,7 +13,7 @@ from aqc import tebd
 from aqc.errors import InputError
 from aqc.gates import evolution
 from aqc.hamiltonian import Hamiltonian
-from aqc.mps import MPS, log_overlap
+from aqc.mps import MPS, Sweep, log_overlap
 from aqc.target import Target
 from aqc.threads import one_blas_thread
 from aqc.trotter import Layer, brick_layers, schedule, splits_exactly
@@ -196,7 +196,7 @@ def forecast_bond(
     angle = _TRUNCATION_SHARE * float(np.arcsin(np.sqrt(tolerance)))
     angle *= np.sqrt((width - 1) / (len(state) - 1))
     most = min(max_bond, 2 ** (width // 2))
-    sweep = tebd.Sweep(MPS.product(state[first : first + width]))
+    sweep = Sweep(MPS.product(state[first : first + width]))
     for done, layer in enumerate(layers):
         share = max(angle - sweep.angle, 0.0) / (len(layers) - done)
         sweep.apply(layer.first_bond or 0, layer.gates, share, max_bond)

@@ -93,10 +93,12 @@ async def job_events(
             return Response(status_code=204)
         return _stream(request, store, job_id, after)
     events = await run_in_threadpool(store.events, job_id, after, limit)
-    page = EventPage(
-        events=[EventView.of(event) for event in events],
-        last_seq=events[-1].seq if events else after,
-        state=job.state,
+    page = EventPage.model_validate(
+        {
+            "events": [EventView.of(event) for event in events],
+            "last_seq": events[-1].seq if events else after,
+            "state": job.state,
+        }
     )
     response = Response(page.model_dump_json(), media_type="application/json")
     if len(events) == limit:

@@ -76,7 +76,7 @@ async def submit_job(
     ```sh
     curl -i http://127.0.0.1:8765/v1/jobs -H 'Content-Type: application/json' \\
       -d '{"hamiltonian": {"model": "xxz_chain", "num_qubits": 10, "delta": 0.5}, "time": 0.5,
-           "initial_state": "neel", "ansatz": {"layers": 3}, "name": "first"}'
+           "initial_state": "neel", "ansatz": {"layers": 5}, "name": "first"}'
     ```
     """
     memory = await run_in_threadpool(check_fits, submission.problem, settings.memory_gb)
@@ -237,7 +237,10 @@ async def finished(store: Store, job: Job, seconds: int) -> Job:
     deadline = time.monotonic() + seconds
     while not job.is_terminal and time.monotonic() < deadline:
         await asyncio.sleep(POLL_SECONDS)
-        job = await run_in_threadpool(store.get, job.id) or job
+        found = await run_in_threadpool(store.get, job.id)
+        if found is None:
+            raise _deleted()
+        job = found
     return job
 
 

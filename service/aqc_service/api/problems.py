@@ -27,8 +27,10 @@ class Fault(BaseModel):
     """One thing that is wrong, and where."""
 
     detail: str = Field(description="One sentence: what must hold, what was seen, what to do.")
-    pointer: str | None = Field(None, description="JSON pointer into the body (RFC 6901).")
-    parameter: str | None = Field(None, description="Name of the query parameter or header.")
+    pointer: str | None = Field(default=None, description="JSON pointer into the body (RFC 6901).")
+    parameter: str | None = Field(
+        default=None, description="Name of the query parameter or header."
+    )
 
 
 class ProblemDetails(BaseModel):
@@ -40,7 +42,9 @@ class ProblemDetails(BaseModel):
     detail: str = Field(description="What is wrong and what to do.")
     instance: str = Field(description="Path that was asked for.")
     request_id: str = Field(description="To find the request in the service's log.")
-    errors: list[Fault] | None = Field(None, description="Every fault, when fields are at fault.")
+    errors: list[Fault] | None = Field(
+        default=None, description="Every fault, when fields are at fault."
+    )
 
 
 class Refusal(Exception):

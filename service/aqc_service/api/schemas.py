@@ -131,7 +131,9 @@ class EventView(View):
     @classmethod
     def of(cls, event: Event) -> Self:
         """Return the view of an event."""
-        return cls(seq=event.seq, at=event.at, kind=event.kind, data=event.data)
+        return cls.model_validate(
+            {"seq": event.seq, "at": event.at, "kind": event.kind, "data": event.data}
+        )
 
 
 class EventPage(View):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 
 from aqc.checks import integer, printable, real_number, shown
 from aqc.errors import InputError
@@ -51,15 +52,7 @@ async def read_submission(request: Request) -> Submission:
         Refusal: 413 too large, 415 not application/json, 400 not JSON, 422 no problem.
     """
     _check_media_type(request)
-    body = await _read_body(request)
-    try:
-        content = parse_json(body)
-    except InputError as error:
-        raise refusal_of(error, 400) from None
-    try:
-        return parse_submission(content)
-    except InputError as error:
-        raise refusal_of(error) from None
+    return await run_in_threadpool(_parse, await _read_body(request))
 
 
 def parse_submission(content: Any) -> Submission:
@@ -99,6 +92,17 @@ def parse_submission(content: Any) -> Submission:
 def check_tag(tag: Any, pointer: str) -> str:
     """Return a tag, or refuse it."""
     return _line(tag, "A tag", pointer, MAX_TAG)
+
+
+def _parse(body: bytes) -> Submission:
+    try:
+        content = parse_json(body)
+    except InputError as error:
+        raise refusal_of(error, 400) from None
+    try:
+        return parse_submission(content)
+    except InputError as error:
+        raise refusal_of(error) from None
 
 
 def _split(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -2,8 +2,11 @@
 
 import asyncio
 import hashlib
+import socket
+import sys
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,11 @@ import httpx
 import pytest
 import sqlalchemy as sa
 import structlog
+import uvicorn
 
 from aqc_service import tables
 from aqc_service.api.app import create_app
+from aqc_service.api.server import Server
 from aqc_service.changes import move
 from aqc_service.database import now, open_engine, writing
 from aqc_service.records import Artifact, Job
@@ -65,7 +70,7 @@ class Worker:
                     queues=["cpu"],
                     slots=1,
                     started_at=at,
-                    heartbeat_at=at,
+                    heartbeat_at=at + timedelta(hours=1),
                     state="alive",
                 )
             )
@@ -87,7 +92,9 @@ class Worker:
             job = tables.job
             connection.execute(sa.update(job).where(job.c.id == job_id).values(best=best))
 
-    def succeed(self, job_id: str, files: dict[str, bytes]) -> Job:
+    def succeed(
+        self, job_id: str, files: dict[str, bytes], result: dict[str, Any] | None = None
+    ) -> Job:
         rows = [
             Artifact(
                 job_id,
@@ -102,9 +109,7 @@ class Worker:
         with writing(self.store.engine) as connection:
             for row in rows:
                 connection.execute(sa.insert(tables.artifact).values(**row.__dict__))
-        return self.move(
-            job_id, "succeeded", result={"infidelity": 0.008, "status": "goal_reached"}
-        )
+        return self.move(job_id, "succeeded", result=result or {"infidelity": 0.008})
 
     def _write(self, job_id: str, name: str, text: bytes) -> str:
         path = self.store.jobs_dir / job_id / name
@@ -144,7 +149,10 @@ class AppTransport(httpx.BaseTransport):
 @pytest.fixture(autouse=True)
 def _quiet_logs() -> Iterator[None]:
     """Lines without the values of all variables, which take long to write."""
-    structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
+    structlog.configure(
+        processors=[structlog.processors.KeyValueRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     yield
     structlog.reset_defaults()
 
@@ -185,6 +193,22 @@ def transport(app: Any) -> Iterator[httpx.BaseTransport]:
 def api(transport: httpx.BaseTransport) -> Iterator[httpx.Client]:
     with httpx.Client(transport=transport, base_url="http://127.0.0.1") as client:
         yield client
+
+
+@pytest.fixture
+def url(app: Any) -> Iterator[str]:
+    """A real server."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+    server = Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    app.state.streams.closing = True
+    server.should_exit = True
+    thread.join(10)
+    listener.close()
+    assert not thread.is_alive()
 
 
 @pytest.fixture

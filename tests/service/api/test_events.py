@@ -1,38 +1,19 @@
 """Events as pages and as a stream that survives cuts, on a real server on the loopback."""
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
-import uvicorn
 
 from aqc.client import Client, ServiceError
 from aqc_service.api import events
-from aqc_service.api.server import Server
 from aqc_service.changes import change
 from aqc_service.database import writing
 
 STREAM = {"Accept": "text/event-stream"}
-
-
-@pytest.fixture
-def url(app) -> Iterator[str]:
-    """A real server."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
-    server = Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    app.state.streams.closing = True
-    server.should_exit = True
-    thread.join(10)
-    listener.close()
-    assert not thread.is_alive()
 
 
 def tell(store, job_id, count, first=0):

@@ -1,15 +1,14 @@
 """OpenAPI is true: schemathesis finds no 500 and no undocumented status; its examples work."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis.checks import CHECKS
 
 from aqc.problem import Problem
 from aqc_service.api.app import create_app
@@ -30,7 +29,7 @@ def run_python(code: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        env={"PYTHONPATH": ":".join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": ":".join(filter(None, sys.path))},
     )
     return finished.stdout.strip()
 
@@ -38,6 +37,7 @@ def run_python(code: str) -> str:
 def test_the_process_imports_neither_jax_nor_qiskit():
     code = """
 import sys
+from pathlib import Path
 import aqc_service.api.commands, aqc_service.api.server
 from aqc.problem import Problem
 from aqc.compile import check_memory, forecast_memory
@@ -53,7 +53,6 @@ print(*{name.split(".")[0] for name in sys.modules})
 def test_the_application_is_there_in_a_second_and_a_half():
     # Processor time, so that a busy machine does not fail the test.
     code = """
-import time
 from aqc_service.api.server import create_app
 from aqc_service.settings import ServiceSettings
 create_app(None, ServiceSettings())
@@ -136,23 +135,18 @@ def test_the_examples_of_the_body_are_accepted(api):
         assert api.post("/v1/jobs", json=example["value"]).status_code == 202
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::pytest.PytestWarning")
-def test_schemathesis_finds_no_500_and_nothing_undocumented(name, app, api, worker):
-    method, path, _ = OPERATIONS[name]
+def test_schemathesis_finds_no_500_and_nothing_undocumented(url, worker, tmp_path):
     worker.lives()
-    done = api.post("/v1/jobs", json=DOCUMENT_EXAMPLE).json()["id"]
-    worker.start(done)
-    worker.succeed(done, {"circuit.qasm": b"x", "result.json": b"{}", "circuit.png": b"x"})
-    schema = schemathesis.openapi.from_asgi("/openapi.json", app)
-    operation = schema[path][method.upper()]
-    excluded = [CHECKS.get_one("unsupported_method")] if False else []
-    seen = set()
-
-    @settings(max_examples=25, suppress_health_check=list(HealthCheck), database=None)
-    @schemathesis.pytest.given_case(operation) if False else operation.as_strategy_decorator
-    def check(case):
-        seen.add(case.call_and_validate(excluded_checks=excluded).status_code)
-
-    check()
-    assert seen
+    # Valid types may still make no sense together: such a 422 is documented and wanted.
+    finished = subprocess.run(
+        [
+            *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{url}/openapi.json"),
+            *("--exclude-checks", "positive_data_acceptance", "--max-examples", "6"),
+            *("--seed", "1", "--request-timeout", "60", "--no-color"),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert finished.returncode == 0, finished.stdout[-5000:] + finished.stderr
+    assert "Tested: 16" in finished.stdout
