@@ -33,7 +33,7 @@ def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> obje
 
 
 def process_of(supervisor: "subprocess.Popen[bytes]", name: str) -> int | None:
-    """Return the process id of the API or the worker under a supervisor, None if it is not there."""
+    """Return the process id of the API or the worker under a supervisor, if it is there."""
     for child in psutil.Process(supervisor.pid).children():
         if child.as_dict(["cmdline"], ad_value=[])["cmdline"][-1:] == [name]:
             return child.pid
