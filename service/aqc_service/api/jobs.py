@@ -76,7 +76,7 @@ async def submit_job(
     ```sh
     curl -i http://127.0.0.1:8765/v1/jobs -H 'Content-Type: application/json' \\
       -d '{"hamiltonian": {"model": "xxz_chain", "num_qubits": 10, "delta": 0.5}, "time": 0.5,
-           "initial_state": "neel", "ansatz": {"layers": 3}, "name": "first"}'
+           "initial_state": "neel", "ansatz": {"layers": 5}, "name": "first"}'
     ```
     """
     memory = await run_in_threadpool(check_fits, submission.problem, settings.memory_gb)
