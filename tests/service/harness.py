@@ -34,8 +34,9 @@ def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> obje
 
 def process_of(supervisor: "subprocess.Popen[bytes]", name: str) -> int | None:
     """Return the process id of the API or the worker under a supervisor, if it is there."""
-    for child in psutil.Process(supervisor.pid).children():
-        if child.as_dict(["cmdline"], ad_value=[])["cmdline"][-1:] == [name]:
+    for child in psutil.process_iter(["cmdline", "ppid"]):  # leaves out what ends meanwhile
+        is_ours = child.info["ppid"] == supervisor.pid
+        if is_ours and (child.info["cmdline"] or ())[-1:] == [name]:
             return child.pid
     return None
 
@@ -101,9 +102,9 @@ class Service:
         directory = str(self.settings.jobs_dir / job_id)
         found = [
             process.pid
-            for process in psutil.process_iter(["environ", "cmdline"])
+            for process in psutil.process_iter(["cmdline", "cwd"])
             if "aqc_service.child" in (process.info["cmdline"] or ())
-            and process.cwd().startswith(directory)
+            and (process.info["cwd"] or "").startswith(directory)
         ]
         assert len(found) == 1, found
         return found[0]

@@ -1,6 +1,9 @@
 """The commands db, worker and serve: what they say, and what they refuse."""
 
+import logging
+
 import pytest
+import structlog
 import typer
 from typer.testing import CliRunner
 
@@ -18,7 +21,11 @@ app.command()(commands.serve)
 def aqc(monkeypatch):
     for name in ("AQC_DATABASE_URL", "AQC_DATA_DIR", "AQC_SUPERVISOR_PID"):
         monkeypatch.delenv(name, raising=False)
-    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+    handlers = list(logging.root.handlers)
+    yield lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+    # The commands send the logs to the stderr of their time, which is closed by now.
+    structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
 
 
 def test_db_upgrade_makes_the_database_and_may_be_said_twice(aqc, tmp_path):
