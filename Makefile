@@ -5,24 +5,25 @@ WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-DEMO := aqc-out/demo
 # uv resolves the pins; it lives apart because nothing else needs it.
 UV := build/uv/bin/uv
 PIN := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url \
-	--no-emit-find-links --python-version 3.11 --extra dev pyproject.toml
+	--no-emit-find-links --python-version 3.11
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-slow test-min bench lint format pins clean distclean
+.PHONY: help venv demo serve docker-verify test test-slow test-min bench lint format pins clean distclean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Install everything into ./.venv (PYTHON=python3.12 chooses another Python)
 
-demo: venv ## Compile a 50-qubit chain and show the result (aqc-out/demo)
-	$(BIN)/aqc compile examples/xxz_50.json --out $(DEMO) --force
-	$(BIN)/aqc show $(DEMO)
+demo: venv ## Start the service, compile a 50-qubit chain, show the result, stop (aqc-out/demo-service)
+	$(BIN)/python -m aqc_service.demo examples/xxz_50.json
+
+serve: venv ## Run the service with its page until Ctrl-C; its data lies in ./aqc-data
+	$(BIN)/aqc serve
 
 test: venv ## Run every test that is not slow, and the docstring examples
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
@@ -46,16 +47,21 @@ format: venv ## Rewrite the code in the format that lint expects
 test-min: $(VENV)-min/.installed ## Run the tests on the oldest supported libraries (needs Python 3.11)
 	$(VENV)-min/bin/python -m pytest -n $(WORKERS) -m "not slow"
 
-pins: $(UV) ## Refresh both constraints files from pyproject.toml
+docker-verify: ## Build the image without Docker and run it (root; needs buildah and mmdebstrap)
+	docker/verify.sh
+
+pins: $(UV) ## Refresh the constraints files from pyproject.toml
 	$(PIN) --upgrade --universal --fork-strategy fewest --generate-hashes \
-		--output-file constraints.txt
+		--extra dev --output-file constraints.txt pyproject.toml
 	$(PIN) --upgrade --resolution lowest-direct --only-binary :all: \
-		--output-file constraints-min.txt
+		--extra dev --output-file constraints-min.txt pyproject.toml
+	echo hatchling | $(PIN) --universal --fork-strategy fewest --generate-hashes \
+		--extra service --constraint constraints.txt --output-file constraints-service.txt pyproject.toml -
 
 clean: ## Remove caches, build products and the demo's output
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -rf $(DEMO)
-	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf aqc-out/demo-service
+	find src service tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## The same, and the installed environments
 	rm -rf $(VENV) $(VENV)-min $(VENV)-bench

@@ -157,6 +157,7 @@ class JobRunner:
         )
 
     def _conclude(self, job: Job, run: Run, outcome: Outcome) -> Job | None:
+        run.report()
         spent: dict[str, Any] = run.spent
         if outcome.result is not None and outcome.code == Exit.DONE:
             early = outcome.result.get("status") == "interrupted"

@@ -14,10 +14,8 @@ from typing import Any
 
 import psutil
 
-from aqc_service.processes import adopt_orphans, kill_group
+from aqc_service.processes import adopt_orphans, end_strays, kill_group
 from aqc_service.protocol import Order, Task
-
-_SWEEPS = 100  # what forks faster than it is killed is left to the next sweep
 
 
 class Child:
@@ -163,16 +161,7 @@ class Nursery:
         child.kill()
         child.wait()
         self._children.discard(child)
-        known = {other.pid for other in self._children}
-        for _ in range(_SWEEPS):
-            strays = [one for one in psutil.Process().children() if one.pid not in known]
-            if not strays:
-                return
-            for stray in strays:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    stray.kill()
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(stray.pid, 0)
+        end_strays({other.pid for other in self._children})
 
     def kill_all(self) -> None:
         """Kill all children, idle or not."""

@@ -5,10 +5,12 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Collection
 
 SUPERVISOR = "AQC_SUPERVISOR_PID"
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_SWEEPS = 100  # what forks faster than it is killed is left to the next call
 
 
 def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
@@ -40,6 +42,25 @@ def follow_supervisor() -> None:
     parent = os.environ.get(SUPERVISOR)
     if parent is not None:
         die_with_parent(int(parent), signal.SIGTERM)
+
+
+def end_strays(known: Collection[int]) -> None:
+    """Kill all children of this process but these; those of children that ended are among them.
+
+    Args:
+        known: Process ids to leave alone.
+    """
+    import psutil
+
+    for _ in range(_SWEEPS):
+        strays = [one for one in psutil.Process().children() if one.pid not in known]
+        if not strays:
+            return
+        for stray in strays:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                stray.kill()
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(stray.pid, 0)
 
 
 def kill_group(pid: int) -> None:

@@ -78,7 +78,8 @@ class Run:
         self._due: dict[str, float] = {}
         self._kill_at: float | None = None
         self._points: list[list[float]] = []
-        self._progress: dict[str, Any] | None = None
+        self._progress = self.job.progress or {}
+        self._has_news = False
         self._best: dict[str, Any] | None = None
         self._cpu = 0.0
 
@@ -109,7 +110,6 @@ class Run:
             self.outcome.code = self.child.wait()
         while (message := self.child.receive(_TICK)) is not None:
             self._take(message)
-        self._report(last=True)
         return self.outcome
 
     def _take(self, message: dict[str, Any]) -> None:
@@ -118,7 +118,7 @@ class Run:
             self._began = time.monotonic()
         elif kind == "progress":
             self._points += message.pop("points", [])
-            self._progress = message
+            self._progress, self._has_news = message, True
         elif kind == "best":
             directory = self.directory / message.pop("directory")
             names = ("circuit.qasm", "circuit.qasm2", "circuit.qpy", "result.json")
@@ -152,16 +152,14 @@ class Run:
             self._check_usage()
         self._check_time()
         if self._is_due("report", _REPORT_SECONDS):
-            self._report()
+            self._try(self.report)
 
-    def _try(self, act: Callable[[], object]) -> bool:
+    def _try(self, act: Callable[[], object]) -> None:
         """Do something with the database; while it cannot be used, the child goes on."""
         try:
             act()
         except StorageError as error:
             log.error("storage failed during a run", error=str(error))
-            return False
-        return True
 
     def _check_state(self) -> None:
         state = self.attempts.state(self.job)
@@ -217,18 +215,18 @@ class Run:
             self.outcome.cut_short = True
             self.child.order("finish")
 
-    def _report(self, last: bool = False) -> None:
-        if self._progress is None and self._best is None:
+    def report(self) -> None:
+        """Report what was not reported yet.
+
+        Raises:
+            StorageError: If the database cannot be used; what is new then stays new.
+        """
+        if not self._has_news and self._best is None:
             return
-        if last and self.outcome.result is not None and not self._points:
-            return
-        progress = self._progress or self.job.progress or {}
-        if self._try(
-            lambda: self.attempts.report(
-                self.job, progress, points=self._points, best=self._best, **self.spent
-            )
-        ):
-            self._points, self._progress, self._best = [], None, None
+        self.attempts.report(
+            self.job, self._progress, points=self._points, best=self._best, **self.spent
+        )
+        self._points, self._has_news, self._best = [], False, None
 
 
 def describe_exit(code: int) -> str:

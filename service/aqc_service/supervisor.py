@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from aqc_service.processes import SUPERVISOR
+from aqc_service.processes import SUPERVISOR, adopt_orphans, end_strays
 from aqc_service.settings import ServiceSettings
 
-_FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_SECONDS = 0.2, 30.0, 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_SECONDS = 0.2, 10.0, 60.0
 _STOP_SECONDS = 10.0
 _TICK = 0.1
+_SWEEP_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -75,10 +76,16 @@ class Supervisor:
         """Watch until SIGTERM or SIGINT, then stop both."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda number, frame: self._leave.set())
+        adopt_orphans()  # also as the first process of a container, which nobody else cleans
+        sweep_at = 0.0
         # This thread must start the processes: they end with the thread that started them.
         while not self._leave.is_set():
             for service in self._services:
                 service.look(time.monotonic())
+            if time.monotonic() >= sweep_at:
+                running = [service.process for service in self._services if service.process]
+                end_strays({process.pid for process in running})
+                sweep_at = time.monotonic() + _SWEEP_SECONDS
             self._leave.wait(_TICK)
         self._stop()
 

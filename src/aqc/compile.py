@@ -133,11 +133,16 @@ def compile_problem(
         target = make_target(problem, report, kept)
     check_memory(problem, target.mps.max_bond)
 
+    told = 0
+
     def on_step(current: "State") -> None:
-        count, infidelity = current.history[-1]
+        nonlocal told
         if kept:
             kept.save_in_time("state", current.arrays)
-        report(Progress("optimize", count / max_evaluations, count, infidelity))
+        # The first call also tells where it began: at Trotter's circuit, or where it was resumed.
+        for count, infidelity in current.history[told:]:
+            report(Progress("optimize", count / max_evaluations, count, infidelity))
+        told = len(current.history)
 
     max_evaluations = problem.optimizer.max_steps
     resume = kept.load("state") if kept else None

@@ -32,6 +32,14 @@ def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> obje
     raise AssertionError(f"This did not come true within {seconds} s.")
 
 
+def process_of(supervisor: "subprocess.Popen[bytes]", name: str) -> int | None:
+    """Return the process id of the API or the worker under a supervisor, if it is there."""
+    for child in psutil.Process(supervisor.pid).children():
+        if child.as_dict(["cmdline"], ad_value=[])["cmdline"][-1:] == [name]:
+            return child.pid
+    return None
+
+
 class Service:
     """A store and processes on one data directory; all end with the test."""
 

@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 import service_kinds
-from harness import wait_for
+from harness import process_of, wait_for
 
 
 def assert_ended_as_if_nothing_was(service, job_id):
@@ -127,3 +127,20 @@ def test_kill_under_the_supervisor(service, whom):
         service.start("serve")
     assert_ended_as_if_nothing_was(service, job.id)
     assert left_over(service) == []
+
+
+def test_nothing_is_left_of_a_job_that_forks_when_its_worker_is_killed(service):
+    supervisor = service.start("serve")
+    job = service.submit("fork")
+    wait_for(lambda: len(forks_of(service, job)) > 3)
+    worker = wait_for(lambda: process_of(supervisor, "worker"))
+    os.kill(worker, signal.SIGKILL)
+    service.store.request_cancel(job.id)
+    service.reach(job.id, "cancelled", "failed")
+    wait_for(lambda: not forks_of(service, job), 10.0)
+
+
+def forks_of(service, job):
+    directory = str(service.settings.jobs_dir / job.id)
+    found = psutil.process_iter(["cwd", "pid"])
+    return [one.info["pid"] for one in found if (one.info["cwd"] or "").startswith(directory)]

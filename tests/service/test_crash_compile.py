@@ -6,7 +6,7 @@ import signal
 import numpy as np
 import psutil
 import pytest
-from harness import Service, make_settings, wait_for
+from harness import Service, make_settings, process_of, wait_for
 from qiskit.quantum_info import Statevector
 
 from aqc.compile import compile_problem
@@ -21,7 +21,7 @@ ROUNDS = 10
 @pytest.fixture(scope="module")
 def asked():
     return Problem.build(
-        {"model": "xxz_chain", "num_qubits": 16, "delta": 0.5},
+        {"model": "xxz_chain", "num_qubits": 15, "delta": 0.5},
         1.5,
         initial_state="neel",
         ansatz={"layers": 9},
@@ -44,16 +44,6 @@ def served(tmp_path):
     service = Service(settings)
     yield service
     service.close()
-
-
-def process_of(supervisor, name):
-    """Return the process id of the API or the worker under a supervisor."""
-    found = [
-        child.pid
-        for child in psutil.Process(supervisor.pid).children()
-        if child.cmdline()[-1:] == [name]
-    ]
-    return found[0] if found else None
 
 
 def in_the_middle(service, job, attempt, evaluations):
@@ -92,7 +82,7 @@ def kill(service, supervisor, whom, job):
 @pytest.mark.parametrize("whom", ["child", "worker", "api", "supervisor"])
 def test_ten_kills_change_nothing(served, asked, unbroken, whom):
     supervisor = served.start("serve")
-    job = served.submit("compile", problem_json=asked.to_json(), num_qubits=16)
+    job = served.submit("compile", problem_json=asked.to_json(), num_qubits=15)
     rounds = 0
     while rounds < ROUNDS and not served.job(job.id).is_terminal:
         in_the_middle(served, job, 1 if whom == "api" else rounds + 1, 4 * rounds)

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from aqc.versions import versions
+from aqc_service import page
 from aqc_service.api import describe, events, jobs, problems, results, service
 from aqc_service.api.context import RequestContext
 from aqc_service.settings import ServiceSettings
@@ -35,7 +36,7 @@ def create_app(store: Store, settings: ServiceSettings) -> FastAPI:
     app.state.store = store
     app.state.settings = settings
     app.state.streams = events.Streams()
-    app.state.routers = [module.router for module in (jobs, events, results, service)]
+    app.state.routers = [module.router for module in (jobs, events, results, service, page)]
     for router in app.state.routers:
         app.include_router(router)
     problems.install(app)

@@ -1,0 +1,99 @@
+// What came out: the circuit beside Trotter's, downloads, the drawing, the certificate in words.
+
+import { byId, element, number, title } from "./format.js";
+
+const FORMATS = [
+  ["qasm3", "OpenQASM 3", ".qasm"],
+  ["qasm2", "OpenQASM 2", ".qasm2"],
+  ["qpy", "Qiskit QPY", ".qpy"],
+  ["json", "All numbers, JSON", ".json"],
+];
+
+const STATUS = {
+  goal_reached: "The goal is reached.",
+  stalled: "The goal is missed: the optimizer found nothing better.",
+  max_steps_reached: "The goal is missed: all evaluations are used.",
+  interrupted: "Stopped early: this is the best circuit so far.",
+};
+
+const UNCERTIFIED = "Not certified: the job ended before its circuit was measured again.";
+
+export function showResult(id, job, result) {
+  byId("result").hidden = false;
+  showDownloads(id, job);
+  if (result.certificate) showDrawing(id);
+  showComparison(result);
+  byId("certificate").replaceChildren(...(result.certificate ? certificate(result) : [UNCERTIFIED]));
+}
+
+function showComparison(result) {
+  const { trotter } = result;
+  const row = (name, values) =>
+    element("tr", {}, element("th", { scope: "row" }, name), ...values.map((v) => element("td", {}, String(v))));
+  const columns = (c) => [c.two_qubit_gates, c.two_qubit_depth, number(c.infidelity)];
+  const rows = [row(result.certificate ? "This circuit" : "Best so far", columns(result))];
+  if (trotter) rows.push(row(`Best Trotter, order ${trotter.order}`, columns(trotter)));
+  byId("comparison").replaceChildren(...rows);
+  byId("versus").textContent = [STATUS[result.optimizer?.status], versus(result)].filter(Boolean).join(" ");
+}
+
+function versus({ infidelity, trotter, two_qubit_depth: depth }) {
+  if (!(infidelity > 0 && trotter?.infidelity > 0)) return "";
+  const ratio = trotter.infidelity / infidelity;
+  const at = trotter.two_qubit_depth > depth ? `at depth ${trotter.two_qubit_depth}` : "at the same depth";
+  if (ratio >= 1) return `Plain Trotter ${at} is ${number(ratio)} times further off.`;
+  return `Plain Trotter ${at} comes closer here; a smaller goal or more layers would change that.`;
+}
+
+function showDownloads(id, job) {
+  const stem = title(job).replace(/[^\w.-]+/g, "-");
+  byId("downloads").replaceChildren(
+    ...FORMATS.map(([format, words, ending]) =>
+      element(
+        "a",
+        {
+          class: "button",
+          href: `/v1/jobs/${encodeURIComponent(id)}/result?format=${format}`,
+          download: `${stem}${ending}`,
+        },
+        words,
+      ),
+    ),
+  );
+}
+
+function showDrawing(id) {
+  const image = element("img", {
+    src: `/v1/jobs/${encodeURIComponent(id)}/plots/circuit.svg`,
+    alt: "The circuit as blocks: one row for each qubit, time from left to right.",
+  });
+  image.addEventListener("error", () => byId("drawing").replaceChildren());
+  byId("drawing").replaceChildren(
+    image,
+    element("figcaption", { class: "quiet" }, "Each block is a two-qubit gate; its color says how much it entangles."),
+  );
+}
+
+function certificate({ certificate: c }) {
+  const rigorous = c.bound_kind === "rigorous";
+  const bound = element("strong", {}, number(c.infidelity_bound));
+  return [
+    element(
+      "p",
+      {},
+      "The finished circuit was measured again by other code (",
+      c.method,
+      "). Against the exact evolution, 1 − F is at most ",
+      bound,
+      rigorous ? "; this bound is rigorous." : "; this holds as far as the estimate of the time step is right.",
+    ),
+    element(
+      "ul",
+      {},
+      element("li", {}, `${number(c.infidelity)} is the circuit's infidelity against the computed target;`),
+      element("li", {}, `${number(c.target_truncation)} at most was lost in truncating the target;`),
+      element("li", {}, `${number(c.target_trotter_estimate)} is the estimated cost of the target's time step;`),
+      element("li", {}, `${number(c.circuit_truncation)} at most was lost in simulating the circuit.`),
+    ),
+  ];
+}
