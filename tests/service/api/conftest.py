@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import structlog
 import uvicorn
 
-from aqc_service import tables
+from aqc_service import schema, tables
 from aqc_service.api.app import create_app
 from aqc_service.api.server import Server
 from aqc_service.changes import move
@@ -167,6 +167,9 @@ def store(settings: ServiceSettings) -> Iterator[Store]:
     settings.jobs_dir.mkdir(parents=True)
     engine = open_engine(settings.url)
     tables.metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE aqc_version (version_num TEXT)"))
+        connection.execute(sa.text(f"INSERT INTO aqc_version VALUES ('{schema.HEAD}')"))
     store = Store(engine, settings.jobs_dir, Queue(), settings.grace_seconds)
     yield store
     store.close()
