@@ -111,3 +111,12 @@ def test_convergence_of_few_or_vanishing_values_has_a_labeled_log_axis(
     assert pixels(figure, tmp_path).shape[2] == 4
     low, high = figure.axes[0].get_ylim()
     assert any(low <= tick <= high for tick in figure.axes[0].yaxis.get_majorticklocs())
+
+
+def test_saved_svg_is_the_same_each_time(tmp_path):
+    texts = []
+    for name in ("a.svg", "b.svg"):
+        figures.save(figures.brickwork(6, bricks(6, 3)), tmp_path / name)
+        texts.append((tmp_path / name).read_text())
+    assert texts[0] == texts[1]
+    assert "<svg" in texts[0]

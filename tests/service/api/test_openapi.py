@@ -1,4 +1,4 @@
-"""OpenAPI is true: schemathesis finds no 500 and no undocumented status; its examples work."""
+"""OpenAPI is complete, its examples work as they are, and the process is light."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -134,24 +133,3 @@ def test_the_examples_of_the_body_are_accepted(api):
     content = OPERATIONS["submit_job"][2]["requestBody"]["content"]["application/json"]
     for example in content["examples"].values():
         assert api.post("/v1/jobs", json=example["value"]).status_code == 202
-
-
-@pytest.mark.slow
-def test_schemathesis_finds_no_500_and_nothing_undocumented(url, worker, tmp_path):
-    worker.lives()
-    # The limit of 5 s ends what it asks of streams, which go on as long as a job is queued.
-    # Valid types may still make no sense together: such a 422 is documented and wanted.
-    finished = subprocess.run(
-        [
-            *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{url}/openapi.json"),
-            *("--exclude-checks", "positive_data_acceptance", "--max-examples", "3"),
-            *("--seed", "1", "--request-timeout", "5", "--no-color"),
-        ],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": ""},
-        timeout=300,
-    )
-    assert finished.returncode == 0, finished.stdout[-5000:] + finished.stderr
-    assert "Tested: 16" in finished.stdout
