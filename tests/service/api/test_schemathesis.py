@@ -7,7 +7,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from harness import Service, make_settings, wait_for
 
 pytestmark = pytest.mark.slow
