@@ -46,6 +46,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problem", type=Path, default=EXAMPLE)
     parser.add_argument("--jobs", type=int, default=3)
+    parser.add_argument(
+        "--pause", type=float, default=10.0, help="seconds before each job; a child warms up in 5"
+    )
     options = parser.parse_args()
     problem = json.loads(options.problem.read_text())
     port = free_port()
@@ -61,6 +64,7 @@ def main() -> None:
                 print(f"healthz after {healthy:.1f} s, readyz after {ready:.1f} s")
                 with Client(url) as client:
                     for number in range(options.jobs):
+                        time.sleep(options.pause)
                         began = time.perf_counter()
                         job = client.wait(client.submit(problem))
                         wall = time.perf_counter() - began
