@@ -26,7 +26,7 @@ def asked():
         initial_state="neel",
         ansatz={"layers": 9},
         goal={"infidelity": 1e-13},
-        optimizer={"max_steps": 200},
+        optimizer={"max_steps": 400},  # long enough for ten restarts of the API
         limits={"threads": 1},
     )
 
