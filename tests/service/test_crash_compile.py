@@ -12,6 +12,7 @@ from qiskit.quantum_info import Statevector
 from aqc.compile import compile_problem
 from aqc.interop.files import load_circuit
 from aqc.problem import Problem
+from aqc_service.records import Job
 
 pytestmark = pytest.mark.slow
 KINDS = {"compile": "aqc_service.compile_job:run"}
@@ -26,7 +27,7 @@ def asked():
         initial_state="neel",
         ansatz={"layers": 9},
         goal={"infidelity": 1e-13},
-        optimizer={"max_steps": 400},  # long enough for ten restarts of the API
+        optimizer={"max_steps": 200},
         limits={"threads": 1},
     )
 
@@ -82,15 +83,19 @@ def kill(service, supervisor, whom, job):
 @pytest.mark.parametrize("whom", ["child", "worker", "api", "supervisor"])
 def test_ten_kills_change_nothing(served, asked, unbroken, whom):
     supervisor = served.start("serve")
-    job = served.submit("compile", problem_json=asked.to_json(), num_qubits=15)
-    rounds = 0
-    while rounds < ROUNDS and not served.job(job.id).is_terminal:
-        in_the_middle(served, job, 1 if whom == "api" else rounds + 1, 4 * rounds)
-        supervisor = kill(served, supervisor, whom, job)
-        rounds += 1
-    done = served.reach(job.id, "succeeded", "failed")
-    assert (done.state, rounds) == ("succeeded", ROUNDS)
-    ends = [e for e in served.store.events(job.id) if e.data.get("state") == "succeeded"]
-    assert len(ends) == 1
-    found = Statevector(load_circuit(served.store.open_artifact(job.id, "circuit.qpy"))).data
-    np.testing.assert_allclose(found, unbroken, atol=1e-9)
+    jobs: list[Job] = []
+    for killed in range(ROUNDS):
+        # A dead API holds no job up, and is restarted ever later: one job may end before.
+        if not jobs or (whom == "api" and served.job(jobs[-1].id).is_terminal):
+            jobs.append(served.submit("compile", problem_json=asked.to_json(), num_qubits=15))
+            first = killed
+        attempt = 1 if whom == "api" else killed + 1
+        in_the_middle(served, jobs[-1], attempt, 4 * (killed - first))
+        assert whom == "api" or not served.job(jobs[-1].id).is_terminal
+        supervisor = kill(served, supervisor, whom, jobs[-1])
+    for job in jobs:
+        assert served.reach(job.id, "succeeded", "failed").state == "succeeded"
+        ends = [e for e in served.store.events(job.id) if e.data.get("state") == "succeeded"]
+        assert len(ends) == 1
+        found = Statevector(load_circuit(served.store.open_artifact(job.id, "circuit.qpy"))).data
+        np.testing.assert_allclose(found, unbroken, atol=1e-9)
