@@ -180,12 +180,14 @@ def compile_problem(
         chain = emitted.circuit
         if emitted.layout is not None:
             chain = chain_circuit(emitted.circuit, emitted.layout)
-        # Qubits that only helped routing come last and must end in |0>.
-        cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
+        cx_depth = depth  # of the chain in CX, where Trotter's formulas are counted too
+        if problem.circuit.basis != "cx" or emitted.layout is not None:
+            cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
         with ThreadPoolExecutor(1) as beside:
             trotter = beside.submit(
                 best_trotter, hamiltonian, problem.time, state, target.mps, cx_depth
             )
+            # Qubits that only helped routing come last and must end in |0>.
             certificate = certify(chain, target.padded(chain.num_qubits))
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))
     return CompileResult(
