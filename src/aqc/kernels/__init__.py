@@ -51,6 +51,6 @@ def catalogue() -> dict[str, dict[str, Any]]:
 
     It is read from catalogue.json, which `make catalogue` writes.
     """
-    text = (resources.files(__name__) / "catalogue.json").read_text()
+    text = (resources.files(__name__) / "catalogue.json").read_text("utf-8")
     entries: dict[str, dict[str, Any]] = json.loads(text)
     return entries

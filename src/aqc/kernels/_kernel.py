@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aqc.errors import InputError
 from aqc.kernels import _results
+from aqc.kernels._display import kernel_html
 from aqc.kernels._signature import Signature
 
 if TYPE_CHECKING:
@@ -96,6 +97,12 @@ class Operation:
         return signature
 
     @property
+    def _unchecked(self) -> Callable[..., Any]:
+        """The function behind `checked`: its arguments are not looked through twice."""
+        function: Callable[..., Any] = self.function.__wrapped__  # type: ignore[attr-defined]
+        return function
+
+    @property
     def summary(self) -> str:
         """First sentence of the docstring."""
         return (inspect.getdoc(self.function) or "").split("\n\n")[0].replace("\n", " ")
@@ -130,7 +137,7 @@ class Operation:
         """
         checked = self.signature.check(arguments)
         self.is_short(checked)
-        return self.function(**checked)
+        return self._unchecked(**checked)
 
     def run_steps(self, arguments: Arguments, state: Any = None) -> Steps:
         """Do the same step by step.
@@ -148,7 +155,7 @@ class Operation:
         checked = self.signature.check(arguments)
         self.is_short(checked)
         if self.steps is None:
-            return self.function(**checked)
+            return self._unchecked(**checked)
         return (yield from self.steps(**checked, state=state))
 
     def to_dict(self) -> dict[str, Any]:
@@ -157,6 +164,7 @@ class Operation:
             "name": self.name,
             "summary": self.summary,
             "schema": self.signature.schema(),
+            "axes": {name: list(limits) for name, limits in self.signature.axes.items()},
             "example": _results.to_json(self.example),
             "limit": {
                 "unit": self.unit,
@@ -215,6 +223,9 @@ class Kernel:
             "operations": [operation.to_dict() for operation in self.operations],
             "claims": [vars(claim) for claim in self.claims],
         }
+
+    def _repr_html_(self) -> str:
+        return kernel_html(self.to_dict())
 
 
 def drain(steps: Steps) -> Any:
