@@ -205,7 +205,8 @@ def test_a_resumed_run_ends_as_if_never_stopped(slug: str) -> None:
 
         for fraction, state in run():
             fractions.append(fraction)
-            states.append(_state.pack(state))
+            # Copies, as files are: a run may change its arrays in place.
+            states.append({name: x.copy() for name, x in _state.pack(state).items()})
         assert _results.to_json(ended[0]) == whole, operation.name
         assert states, operation.name
         assert fractions == sorted(fractions)

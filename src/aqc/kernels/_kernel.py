@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aqc.errors import InputError
 from aqc.kernels import _results
+from aqc.kernels._arrays import Form
 from aqc.kernels._display import kernel_html
 from aqc.kernels._signature import Signature
+from aqc.versions import versions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -212,6 +214,26 @@ class Kernel:
                 return operation
         known = ", ".join(operation.name for operation in self.operations)
         raise InputError(f"{self.slug} has the operations {known}, but not {name!r}.")
+
+    def answer(
+        self, operation: Operation, result: Any, seconds: float, form: Form = "list"
+    ) -> dict[str, Any]:
+        """Return a result as callers of the command line and of HTTP get it.
+
+        Args:
+            operation: What was run.
+            result: What it returned.
+            seconds: How long it took.
+            form: How arrays are written: "list" or "npy".
+        """
+        return {
+            "kernel": self.slug,
+            "operation": operation.name,
+            "version": versions()["aqc"],
+            "seconds": round(seconds, 6),
+            **({"notice": self.notice} if self.notice else {}),
+            "result": _results.to_json(result, form),
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the catalogue says of the kernel."""
