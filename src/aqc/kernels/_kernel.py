@@ -99,12 +99,6 @@ class Operation:
         return signature
 
     @property
-    def _unchecked(self) -> Callable[..., Any]:
-        """The function behind `checked`: its arguments are not looked through twice."""
-        function: Callable[..., Any] = self.function.__wrapped__  # type: ignore[attr-defined]
-        return function
-
-    @property
     def summary(self) -> str:
         """First sentence of the docstring."""
         return (inspect.getdoc(self.function) or "").split("\n\n")[0].replace("\n", " ")
@@ -139,7 +133,16 @@ class Operation:
         """
         checked = self.signature.check(arguments)
         self.is_short(checked)
-        return self._unchecked(**checked)
+        return self.run_checked(checked)
+
+    def run_checked(self, arguments: Arguments) -> Any:
+        """Return the result for arguments that were checked, without looking through them again.
+
+        Args:
+            arguments: From `signature.check`.
+        """
+        function: Callable[..., Any] = self.function.__wrapped__  # type: ignore[attr-defined]
+        return function(**arguments)
 
     def run_steps(self, arguments: Arguments, state: Any = None) -> Steps:
         """Do the same step by step.
@@ -157,7 +160,7 @@ class Operation:
         checked = self.signature.check(arguments)
         self.is_short(checked)
         if self.steps is None:
-            return self._unchecked(**checked)
+            return self.run_checked(checked)
         return (yield from self.steps(**checked, state=state))
 
     def to_dict(self) -> dict[str, Any]:
