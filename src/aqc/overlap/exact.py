@@ -91,20 +91,20 @@ def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> ExactData:
         pair = np.tensordot(left, right, 1).reshape(left.shape[0], 4, -1)
         padded[half, cell, : pair.shape[0], :, : pair.shape[2]] = pair
     # Cast by NumPy: jnp.asarray would compile a conversion for each shape.
-    return place(ExactData(numbers, states, padded, crossing[cells]))
+    return _place(numbers, states, padded, crossing[cells])
 
 
-def place(data: ExactData) -> ExactData:
+def _place(*arrays: np.ndarray) -> ExactData:
     """Return the data on the default device, or its halves on the first two of the CPU.
 
     A process has two CPU devices when JAX_NUM_CPU_DEVICES says so.
     """
     devices = jax.devices()
     if devices[0].platform != "cpu" or len(devices) < 2:
-        return jax.device_put(data)
+        return ExactData(*jax.device_put(arrays))
     mesh = Mesh(np.array(devices[:2]), ("half",))
-    halves, both = (NamedSharding(mesh, PartitionSpec(*axis)) for axis in (["half"], []))
-    return jax.device_put(data, ExactData(halves, halves, halves, both))
+    halves, both = NamedSharding(mesh, PartitionSpec("half")), NamedSharding(mesh, PartitionSpec())
+    return ExactData(*jax.device_put(arrays, (halves, halves, halves, both)))
 
 
 def log_fidelity(blocks: jax.Array, data: ExactData) -> jax.Array:
