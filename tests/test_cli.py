@@ -46,6 +46,11 @@ class FakeResult:
                 "infidelity_bound": 0.0123,
                 "bound_kind": "with estimate",
             },
+            "observables": {
+                "energy": {"circuit": -1.5, "target": -1.25, "error": -0.25},
+                "z": {"max_error": 0.01},
+                "zz": {"max_error": 0.02},
+            },
             "trotter": {
                 "order": 2,
                 "infidelity": 0.1,

@@ -65,7 +65,14 @@ def run(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     write_result(directory / "out", result, problem)
     full = result.to_dict()
     optimizer = {name: full["optimizer"][name] for name in ("name", "status", "evaluations")}
-    return {name: full[name] for name in _SUMMARY} | optimizer
+    return {name: full[name] for name in _SUMMARY} | optimizer | _largest_errors(full)
+
+
+def _largest_errors(full: dict[str, Any]) -> dict[str, Any]:
+    """Return the observables without the lists that grow with the chain."""
+    found = full["observables"]
+    largest = {name: {"max_error": found[name]["max_error"]} for name in ("z", "zz")}
+    return {"observables": {"energy": found["energy"], **largest}}
 
 
 class _Kept(Checkpoints):

@@ -14,6 +14,7 @@ from aqc.estimate import check_memory
 from aqc.evolved import evolve_within
 from aqc.gates import entangling_strength
 from aqc.hamiltonian import Hamiltonian
+from aqc.observables import Observables, bond_densities, compare
 from aqc.problem import Problem
 from aqc.progress import Progress, Report, Stopwatch
 from aqc.result import CompileResult
@@ -121,7 +122,7 @@ def compile_problem(
         Checkpoints(checkpoint, problem.to_json()) if isinstance(checkpoint, Path) else checkpoint
     )
     with watch.stage("import"):
-        from aqc.certify import certify
+        from aqc.certify import measure
         from aqc.fit import fit
         from aqc.interop.fusion import from_zeros
         from aqc.interop.routing import chain_circuit
@@ -188,7 +189,11 @@ def compile_problem(
                 best_trotter, hamiltonian, problem.time, state, target.mps, cx_depth
             )
             # Qubits that only helped routing come last and must end in |0>.
-            certificate = certify(chain, target.padded(chain.num_qubits))
+            certificate, measured = measure(chain, target.padded(chain.num_qubits))
+            observables = compare(
+                Observables.of(measured.densities[: problem.num_qubits - 1], hamiltonian),
+                Observables.of(bond_densities(target.mps), hamiltonian),
+            )
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))
     return CompileResult(
         problem=problem,
@@ -197,6 +202,7 @@ def compile_problem(
         two_qubit_gates=gates,
         two_qubit_depth=depth,
         certificate=certificate,
+        observables=observables,
         trotter=trotter.result(),
         target=target,
         optimum=optimum,

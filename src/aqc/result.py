@@ -27,6 +27,7 @@ class CompileResult:
         two_qubit_gates: Number of two-qubit gates of the circuit.
         two_qubit_depth: Depth in two-qubit gates alone.
         certificate: How close the circuit is, measured again from the circuit.
+        observables: Energy, <Z_j> and <Z_j Z_j+1> of circuit and target, as result.json holds them.
         trotter: Plain Trotter at the same or the next larger CX depth.
         target: The state to reach.
         optimum: How the optimizer got there.
@@ -40,6 +41,7 @@ class CompileResult:
     two_qubit_gates: int
     two_qubit_depth: int
     certificate: "Certificate"
+    observables: dict[str, Any]
     trotter: "Baseline"
     target: Target
     optimum: "Optimum"
@@ -58,6 +60,7 @@ class CompileResult:
             "two_qubit_depth": self.two_qubit_depth,
             "infidelity": self.certificate.infidelity,
             "certificate": self.certificate.to_dict(),
+            "observables": self.observables,
             "trotter": {
                 "order": trotter.order,
                 "steps": trotter.steps,
