@@ -168,7 +168,7 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
 
     Args:
         directory: The attempt's directory; the files go to a new one in it.
-        arrays: As `aqc.optimize.State.arrays` gives them.
+        arrays: As `aqc.optimize.State.arrays` and `Ansatz.frame` give them.
 
     Returns:
         {infidelity, evaluations, directory}; the infidelity is the optimizer's, not certified.
@@ -181,18 +181,11 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
     from aqc.optimize import State
 
     state = State.restored(arrays)
-    settings = problem.ansatz
-    start = Ansatz.from_trotter(
-        problem.to_hamiltonian(),
-        problem.time,
-        problem.product_state(),
-        layers=settings.layers,
-        order=settings.order,
-        block=settings.block,
-    )
-    matrices = BLOCKS[settings.block].matrices(state.point)  # type: ignore[arg-type]
+    block = BLOCKS[problem.ansatz.block]
+    matrices = block.matrices(state.point)  # type: ignore[arg-type]
+    ansatz = Ansatz.framed(arrays, unitary(np.asarray(matrices)))
     circuit = synthesize(
-        start.with_blocks(unitary(np.asarray(matrices))).circuit(),
+        ansatz.circuit(),
         problem.circuit.basis,
         problem.circuit.coupling_map,
         problem.seed,
@@ -208,7 +201,7 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
         "best_so_far": True,
         "certified": False,
         "num_qubits": problem.num_qubits,
-        "layers": settings.layers,
+        "layers": ansatz.layers,
         "basis": problem.circuit.basis,
         "two_qubit_gates": gates,
         "two_qubit_depth": depth,

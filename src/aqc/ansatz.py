@@ -84,6 +84,15 @@ class Ansatz:
         """Return the same ansatz with other blocks."""
         return replace(self, blocks=blocks)
 
+    def frame(self) -> dict[str, np.ndarray]:
+        """Return all but the blocks as named arrays: what a checkpoint needs beside them."""
+        return {"frame_state": self.state, "frame_layers": np.array(self.layers)}
+
+    @classmethod
+    def framed(cls, frame: dict[str, np.ndarray], blocks: np.ndarray) -> "Ansatz":
+        """Return the ansatz of a `frame` with its blocks."""
+        return cls(frame["frame_state"], int(frame["frame_layers"]), blocks)
+
     def circuit(self) -> Circuit:
         """Return the circuit on |0...0>: preparation of the product state, then the blocks."""
         gates = [Gate((j,), preparation(state)) for j, state in enumerate(self.state)]

@@ -16,6 +16,7 @@ import typer
 from aqc import console, output, runtime
 from aqc.commands import INTERRUPTED, CommandGroup, refusals
 from aqc.errors import InputError
+from aqc.progress import Progress
 from aqc.versions import versions
 
 if TYPE_CHECKING:
@@ -107,9 +108,9 @@ def certify(
 
                 given = chain_circuit(given, _qubits(layout, settings.num_qubits))
         with refusals(_shown(problem)):
-            from aqc.compile import make_target
+            from aqc.targets import make_target
 
-            target = make_target(settings, report)
+            target = make_target(settings, lambda fraction: report(Progress("target", fraction)))
         with refusals(str(circuit)):
             from aqc.certify import certify as measure
 

@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aqc.ansatz import Ansatz
-from aqc.baseline import best_trotter
+from aqc.baseline import Baseline, best_trotter
 from aqc.checkpoint import Checkpoints
 from aqc.errors import InputError
 from aqc.estimate import check_memory
-from aqc.evolved import evolve_within
 from aqc.gates import entangling_strength
+from aqc.given import GivenCircuit
 from aqc.hamiltonian import Hamiltonian
+from aqc.mps import right_canonical
 from aqc.observables import Observables, bond_densities, compare
 from aqc.problem import Problem
 from aqc.progress import Progress, Report, Stopwatch
 from aqc.result import CompileResult
+from aqc.start import start_ansatz
 from aqc.target import Target
+from aqc.targets import check_target, make_target, prepare
 
 if TYPE_CHECKING:
     from qiskit.circuit.library import PauliEvolutionGate
@@ -106,6 +109,7 @@ def compile_problem(
     *,
     progress: Report | None = None,
     checkpoint: Path | Checkpoints | None = None,
+    target: Target | None = None,
 ) -> CompileResult:
     """Compile a problem; `compile_evolution` says what comes out.
 
@@ -113,6 +117,11 @@ def compile_problem(
         problem: What problem.json holds.
         progress: Called with a `Progress` as the compile goes on, after the work was kept.
         checkpoint: Directory to keep the work in, and to go on from.
+        target: From `make_target` or `Target.load`, for the same state; made when left out.
+
+    Raises:
+        InputError: If the problem is refused, or the target belongs to another one.
+        TruncationError: If the target cannot keep its tolerance.
     """
     watch = Stopwatch()
     report = progress or (lambda event: None)
@@ -129,9 +138,9 @@ def compile_problem(
         from aqc.interop.synthesis import synthesize, two_qubit_counts
         from aqc.optimize import State
 
-    hamiltonian, state = problem.to_hamiltonian(), problem.product_state()
     with watch.stage("target"):
-        target = make_target(problem, report, kept)
+        target = _target(problem, report, kept, target)
+        start = start_ansatz(problem, target.mps)
     check_memory(problem, target.mps.max_bond)
 
     told = 0
@@ -139,7 +148,7 @@ def compile_problem(
     def on_step(current: "State") -> None:
         nonlocal told
         if kept:
-            kept.save_in_time("state", current.arrays)
+            kept.save_in_time("state", lambda: {**current.arrays(), **start.frame()})
         # The first call also tells where it began: at Trotter's circuit, or where it was resumed.
         for count, infidelity in current.history[told:]:
             report(Progress("optimize", count / max_evaluations, count, infidelity))
@@ -150,14 +159,7 @@ def compile_problem(
     report(Progress("compile"))
     with watch.stage("optimize"):
         fitted = fit(
-            Ansatz.from_trotter(
-                hamiltonian,
-                problem.time,
-                state,
-                layers=problem.ansatz.layers,
-                order=problem.ansatz.order,
-                block=problem.ansatz.block,
-            ),
+            start,
             target.mps,
             objective=problem.objective,
             overlap_method=problem.overlap,
@@ -185,14 +187,13 @@ def compile_problem(
         if problem.circuit.basis != "cx" or emitted.layout is not None:
             cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
         with ThreadPoolExecutor(1) as beside:
-            trotter = beside.submit(
-                best_trotter, hamiltonian, problem.time, state, target.mps, cx_depth
-            )
+            trotter = beside.submit(_baseline, problem, target, cx_depth)
             # Qubits that only helped routing come last and must end in |0>.
             certificate, measured = measure(chain, target.padded(chain.num_qubits))
+            observed = problem.to_hamiltonian() if problem.hamiltonian else None
             observables = compare(
-                Observables.of(measured.densities[: problem.num_qubits - 1], hamiltonian),
-                Observables.of(bond_densities(target.mps), hamiltonian),
+                Observables.of(measured.densities[: problem.num_qubits - 1], observed),
+                Observables.of(bond_densities(target.mps), observed),
             )
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))
     return CompileResult(
@@ -206,35 +207,41 @@ def compile_problem(
         trotter=trotter.result(),
         target=target,
         optimum=optimum,
+        layers=fitted.ansatz.layers,
         status=_status(optimum.status, certificate.infidelity <= problem.goal.infidelity),
         bricks=_bricks(fitted.ansatz),
         seconds=watch.total(),
     )
 
 
-def make_target(
-    problem: Problem, report: Report | None = None, kept: Checkpoints | None = None
+def _target(
+    problem: Problem, report: Report, kept: Checkpoints | None, saved: Target | None
 ) -> Target:
-    """Return the evolved state that a problem asks for, or the one kept from before.
-
-    Raises:
-        TruncationError: If it cannot keep its tolerance.
-    """
+    """Return the target that was given, the one kept from before, or a new one."""
+    if saved is not None:
+        check_target(saved, problem)
+        return saved
     arrays = kept.load("target") if kept else None
     if arrays is not None:
         return Target.restored(arrays)
-    target = evolve_within(
-        problem.to_hamiltonian(),
-        problem.product_state(),
-        problem.time,
-        tolerance=problem.target.tolerance,
-        max_bond=problem.target.max_bond,
-        evolver=problem.target.evolver,
-        progress=(lambda fraction: report(Progress("target", fraction))) if report else None,
-    )
+    target = make_target(problem, lambda fraction: report(Progress("target", fraction)))
     if kept:
         kept.save("target", target.arrays())
     return target
+
+
+def _baseline(problem: Problem, target: Target, cx_depth: int) -> Baseline | None:
+    """Return the best product formula, where there is an evolution to compare with."""
+    evolution = problem.evolution()
+    if evolution is None:
+        return None
+    if not isinstance(problem.initial_state, GivenCircuit):
+        return best_trotter(*evolution, problem.product_state(), target.mps, cx_depth)
+    from aqc.interop.circuits import two_qubit_cost
+
+    begun = right_canonical(prepare(problem.initial_state, problem.target)[0])
+    preparation = two_qubit_cost(problem.initial_state)
+    return best_trotter(*evolution, begun, target.mps, cx_depth, preparation=preparation)
 
 
 def _status(status: str, reached: bool) -> str:

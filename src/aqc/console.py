@@ -154,11 +154,14 @@ def summary(result: dict[str, Any]) -> str:
         "bound": bound(result["certificate"]),
         "observables": _largest_errors(result["observables"]),
         "two-qubit gates": f"{result['two_qubit_gates']}, depth {result['two_qubit_depth']}",
-        "best Trotter": f"infidelity {_short(trotter['infidelity'])}{_ratio(result)}: order "
-        f"{trotter['order']}, {trotter['two_qubit_gates']} two-qubit gates, depth "
-        f"{trotter['two_qubit_depth']}",
-        "seconds": f"{total:.1f} ({parts})",
     }
+    if trotter is not None:
+        rows["best Trotter"] = (
+            f"infidelity {_short(trotter['infidelity'])}{_ratio(result)}: order "
+            f"{trotter['order']}, {trotter['two_qubit_gates']} two-qubit gates, depth "
+            f"{trotter['two_qubit_depth']}"
+        )
+    rows["seconds"] = f"{total:.1f} ({parts})"
     return table(rows)
 
 

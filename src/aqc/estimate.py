@@ -3,6 +3,7 @@
 from aqc.cost import choose_engine, memory
 from aqc.errors import InputError
 from aqc.evolved import forecast_bond
+from aqc.given import GivenCircuit, GivenState
 from aqc.problem import Problem
 
 # What JAX, XLA's code and Qiskit occupy whatever the problem.
@@ -22,7 +23,9 @@ def check_memory(problem: Problem, chi: int | None = None) -> int:
     """
     limit = problem.limits.memory_gb * 1e9
     if chi is None:
-        decides = _needed(problem, 1) <= limit < _needed(problem, problem.target.max_bond)
+        decides = _is_forecast(problem) and _needed(problem, 1) <= limit < _needed(
+            problem, problem.target.max_bond
+        )
         chi = forecast_memory(problem)[1] if decides else 1
     predicted = _needed(problem, chi)
     if predicted > limit:
@@ -39,20 +42,31 @@ def check_memory(problem: Problem, chi: int | None = None) -> int:
 def forecast_memory(problem: Problem) -> tuple[int, int]:
     """Return the bytes that a problem will need, and the bond dimension they are forecast for.
 
+    A state that is given has its bond dimension, and what a circuit makes at most 2^(n/2); only
+    product states that evolve are looked at more closely.
+
     Example:
         >>> problem = Problem.build({"model": "xxz_chain", "num_qubits": 20}, 0.1)
         >>> forecast_memory(problem)[0] < 1e9
         True
     """
     settings = problem.target
-    chi = forecast_bond(
-        problem.to_hamiltonian(),
-        problem.product_state(),
-        problem.time,
-        settings.tolerance,
-        settings.max_bond,
-    )
+    evolution = problem.evolution()
+    most = min(settings.max_bond, 2 ** min(problem.num_qubits // 2, 62))
+    if isinstance(settings.given, GivenState):
+        chi = min(most, settings.given.max_bond)
+    elif evolution is None or isinstance(problem.initial_state, GivenCircuit):
+        chi = most
+    else:
+        chi = forecast_bond(
+            *evolution[:1], problem.product_state(), evolution[1], settings.tolerance, most
+        )
     return int(min(_needed(problem, chi), 2.0**62)), chi
+
+
+def _is_forecast(problem: Problem) -> bool:
+    """Whether the bond dimension can be forecast before the target is made."""
+    return problem.target.circuit is None and not isinstance(problem.initial_state, GivenCircuit)
 
 
 def _needed(problem: Problem, chi: int) -> float:

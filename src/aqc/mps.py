@@ -106,6 +106,11 @@ def right_canonical(state: MPS) -> MPS:
     return MPS(tuple(reversed(tensors)))
 
 
+def as_mps(state: np.ndarray | MPS) -> MPS:
+    """Return a product state given by its one-qubit states, shape (n, 2), or an MPS as it is."""
+    return state if isinstance(state, MPS) else MPS.product(state)
+
+
 class Sweep:
     """A normalized MPS in mixed canonical form that takes one layer of gates after another.
 

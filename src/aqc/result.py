@@ -1,7 +1,7 @@
 """What a compile returns, and how it is told as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from aqc.baseline import Baseline
@@ -28,9 +28,11 @@ class CompileResult:
         two_qubit_depth: Depth in two-qubit gates alone.
         certificate: How close the circuit is, measured again from the circuit.
         observables: Energy, <Z_j> and <Z_j Z_j+1> of circuit and target, as result.json holds them.
-        trotter: Plain Trotter at the same or the next larger CX depth.
+        trotter: Plain Trotter at the same or the next larger CX depth; None without an evolution.
         target: The state to reach.
         optimum: How the optimizer got there.
+        layers: Number of brick layers.
+        status: How it ended: "goal_reached", "stalled", "max_steps_reached" or "interrupted".
         bricks: For each layer pairs (left qubit, entangling strength 0..1), for drawing.
         seconds: Wall time by stage.
     """
@@ -42,9 +44,10 @@ class CompileResult:
     two_qubit_depth: int
     certificate: "Certificate"
     observables: dict[str, Any]
-    trotter: "Baseline"
+    trotter: Baseline | None
     target: Target
     optimum: "Optimum"
+    layers: int
     status: str
     bricks: Sequence[Sequence[tuple[int, float]]]
     seconds: dict[str, float]
@@ -54,21 +57,17 @@ class CompileResult:
         trotter = self.trotter
         return {
             "num_qubits": self.problem.num_qubits,
-            "layers": self.problem.ansatz.layers,
+            "layers": self.layers,
             "basis": self.problem.circuit.basis,
             "two_qubit_gates": self.two_qubit_gates,
             "two_qubit_depth": self.two_qubit_depth,
             "infidelity": self.certificate.infidelity,
             "certificate": self.certificate.to_dict(),
             "observables": self.observables,
-            "trotter": {
-                "order": trotter.order,
-                "steps": trotter.steps,
-                "fields_fused": trotter.fields_fused,
-                "fidelity": trotter.fidelity,
+            "trotter": trotter
+            and {
+                **asdict(trotter),
                 "infidelity": trotter.infidelity,
-                "two_qubit_depth": trotter.two_qubit_depth,
-                "two_qubit_gates": trotter.two_qubit_gates,
             },
             "optimizer": {
                 "name": self.problem.optimizer.name,

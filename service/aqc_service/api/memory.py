@@ -16,7 +16,9 @@ def check_fits(problem: Problem, service_gb: float) -> int:
     Raises:
         InputError: More than the problem's own limit or the service's; or a time too long.
     """
-    check_phases(problem.to_hamiltonian(), problem.time)
+    evolution = problem.evolution()
+    if evolution is not None:
+        check_phases(*evolution)
     if problem.limits.memory_gb <= service_gb:
         return check_memory(problem)
     limits = problem.limits.model_copy(update={"memory_gb": service_gb})
