@@ -18,6 +18,7 @@ from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
 from aqc.cost import choose_engine, work
+from aqc.flip import FlipCost
 from aqc.metric import fubini_study
 from aqc.mps import MPS
 from aqc.objective import evaluate
@@ -77,7 +78,7 @@ def fit(
     Args:
         ansatz: The start.
         target: A normalized state on as many qubits.
-        objective: A key of `aqc.objective.OBJECTIVES`.
+        objective: A key of `aqc.objective.OBJECTIVES`, or "flip".
         overlap_method: "auto", "exact" or "dense".
         optimizer: A key of `aqc.optimize.METHODS`, or a method of one's own.
         max_evaluations: Most evaluations of value and gradient.
@@ -127,6 +128,7 @@ def fit(
                 goal=goal * (1 - _MARGIN),
                 noise=_NOISE[dtype],
                 first_length=_first_length(objective, n, ansatz.layers),
+                schedule=step if isinstance(step, FlipCost) else None,
                 state=state,
                 on_step=on_step,
             )
@@ -142,6 +144,8 @@ def _compiled(
 ) -> Callable[[Any, np.ndarray], Any]:
     """Return the objective's evaluation, already compiled for these shapes."""
     data = overlap.prepare(ansatz, target, engine, dtype)
+    if objective == "flip":
+        return FlipCost(ansatz, data, dtype)
     point = np.asarray(ansatz.blocks, dtype)
     still = np.zeros((len(point), BLOCKS[ansatz.block].num_parameters))
     options = {"objective": objective, "block": ansatz.block, "num_qubits": ansatz.num_qubits}
