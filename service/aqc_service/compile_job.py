@@ -1,6 +1,7 @@
 """The kind of job "compile": a problem in, circuit files out, with checkpoints on the way."""
 
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,12 @@ from aqc.checkpoint import Checkpoints, load_arrays
 from aqc.errors import InputError
 from aqc.problem import Problem
 from aqc.progress import Progress
+from aqc.settings import fitting_order
 from aqc_service.child import Orders, Reporter, Stopped
 from aqc_service.protocol import Task
 
 _REPORT_SECONDS = 0.1
-_KEPT = ("target", "state")
+_KEPT = ("target", "state", "sweep")
 _SUMMARY = (
     "num_qubits",
     "layers",
@@ -26,6 +28,7 @@ _SUMMARY = (
     "infidelity",
     "certificate",
     "trotter",
+    "sweep",
     "seconds",
     "seed",
 )
@@ -79,6 +82,7 @@ class _Kept(Checkpoints):
         self._asked, self._reporter, self._orders = problem, reporter, orders
         self._written = time.monotonic()  # the first one after an interval too
         self.is_final = False
+        self._best = math.inf
 
     def save_in_time(self, name: str, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
         """Keep arrays when it is time, or when the job has to leave."""
@@ -89,9 +93,16 @@ class _Kept(Checkpoints):
             super().save_in_time(name, arrays)
 
     def save(self, name: str, arrays: dict[str, np.ndarray]) -> None:
-        """Keep arrays; of an optimizer's state, the circuit too."""
+        """Keep arrays; of an optimizer's state, the circuit too.
+
+        Another depth of a sweep may begin with less than the one before has reached.
+        """
         super().save(name, arrays)
-        if name == "state":
+        if name != "state":
+            return
+        infidelity = arrays["history"][-1, 1]
+        if infidelity <= self._best:
+            self._best = infidelity
             best = write_best(self._attempt_directory, self._asked, arrays)
             self._reporter.send("best", **best)
 
@@ -161,7 +172,7 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
 
     Args:
         directory: The attempt's directory; the files go to a new one in it.
-        arrays: As `aqc.optimize.State.arrays` gives them.
+        arrays: As `aqc.optimize.State.arrays` gives them, and the number of layers.
 
     Returns:
         {infidelity, evaluations, directory}; the infidelity is the optimizer's, not certified.
@@ -175,12 +186,13 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
 
     state = State.restored(arrays)
     settings = problem.ansatz
+    layers = int(arrays["layers"])
     start = Ansatz.from_trotter(
         problem.to_hamiltonian(),
         problem.time,
         problem.product_state(),
-        layers=settings.layers,
-        order=settings.order,
+        layers=layers,
+        order=fitting_order(layers),
         block=settings.block,
     )
     matrices = BLOCKS[settings.block].matrices(state.point)  # type: ignore[arg-type]
@@ -192,7 +204,7 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
     ).circuit
     gates, depth = two_qubit_counts(circuit)
     best = {"infidelity": state.history[-1][1], "evaluations": state.evaluations}
-    stage = directory / f"best-{state.evaluations}"
+    stage = directory / f"best-{layers}-{state.evaluations}"
     stage.mkdir(exist_ok=True)
     (stage / "circuit.qasm").write_text(qasm.to_qasm3(circuit))
     (stage / "circuit.qasm2").write_text(qasm.to_qasm2(circuit))
@@ -201,7 +213,7 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
         "best_so_far": True,
         "certified": False,
         "num_qubits": problem.num_qubits,
-        "layers": settings.layers,
+        "layers": layers,
         "basis": problem.circuit.basis,
         "two_qubit_gates": gates,
         "two_qubit_depth": depth,

@@ -1,5 +1,6 @@
 """From a Hamiltonian to a circuit: the story of one compile."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,14 @@ from aqc.hamiltonian import Hamiltonian
 from aqc.problem import Problem
 from aqc.progress import Progress, Report, Stopwatch
 from aqc.result import CompileResult
+from aqc.settings import fitting_order
 from aqc.target import Target
 
 if TYPE_CHECKING:
     from qiskit.circuit.library import PauliEvolutionGate
     from qiskit.quantum_info import SparsePauliOp
 
-    from aqc.optimize import State
+    from aqc.depths import Depth
 
 # JAX, Qiskit and quimb take seconds to import, so they are imported inside the functions, where
 # that time is counted as a stage of its own; refusing a problem needs none of them.
@@ -122,53 +124,33 @@ def compile_problem(
     )
     with watch.stage("import"):
         from aqc.certify import certify
-        from aqc.fit import fit
+        from aqc.depths import chosen, fit_depths
         from aqc.interop.fusion import from_zeros
         from aqc.interop.routing import chain_circuit
         from aqc.interop.synthesis import synthesize, two_qubit_counts
-        from aqc.optimize import State
 
     hamiltonian, state = problem.to_hamiltonian(), problem.product_state()
     with watch.stage("target"):
         target = make_target(problem, report, kept)
     check_memory(problem, target.mps.max_bond)
 
-    told = 0
-
-    def on_step(current: "State") -> None:
-        nonlocal told
-        if kept:
-            kept.save_in_time("state", current.arrays)
-        # The first call also tells where it began: at Trotter's circuit, or where it was resumed.
-        for count, infidelity in current.history[told:]:
-            report(Progress("optimize", count / max_evaluations, count, infidelity))
-        told = len(current.history)
-
-    max_evaluations = problem.optimizer.max_steps
-    resume = kept.load("state") if kept else None
-    report(Progress("compile"))
-    with watch.stage("optimize"):
-        fitted = fit(
-            Ansatz.from_trotter(
-                hamiltonian,
-                problem.time,
-                state,
-                layers=problem.ansatz.layers,
-                order=problem.ansatz.order,
-                block=problem.ansatz.block,
-            ),
-            target.mps,
-            objective=problem.objective,
-            overlap_method=problem.overlap,
-            optimizer=problem.optimizer.name,
-            max_evaluations=max_evaluations,
-            goal=problem.goal.infidelity,
-            on_step=on_step,
-            resume=None if resume is None else State.restored(resume),
+    def trotter_start(layers: int) -> Ansatz:
+        return Ansatz.from_trotter(
+            hamiltonian,
+            problem.time,
+            state,
+            layers=layers,
+            order=fitting_order(layers),
+            block=problem.ansatz.block,
         )
-    watch.move("compile", fitted.compile_seconds)
-    watch.move("optimize", -fitted.compile_seconds)
 
+    with watch.stage("optimize"):
+        depths = fit_depths(problem, target.mps, trotter_start, report, kept)
+    compiling = sum(depth.compile_seconds for depth in depths)
+    watch.move("compile", compiling)
+    watch.move("optimize", -compiling)
+
+    fitted = chosen(depths, problem.goal.infidelity)
     optimum = fitted.optimum
     report(Progress("certify", 0.0, optimum.evaluations, optimum.infidelity))
     with watch.stage("certify"):
@@ -200,7 +182,8 @@ def compile_problem(
         trotter=trotter.result(),
         target=target,
         optimum=optimum,
-        status=_status(optimum.status, certificate.infidelity <= problem.goal.infidelity),
+        depths=depths,
+        status=_status(problem, depths, fitted, certificate.infidelity),
         bricks=_bricks(fitted.ansatz),
         seconds=watch.total(),
     )
@@ -231,10 +214,15 @@ def make_target(
     return target
 
 
-def _status(status: str, reached: bool) -> str:
+def _status(problem: Problem, depths: "Sequence[Depth]", fitted: "Depth", infidelity: float) -> str:
     """The certificate has the last word on whether the goal is reached."""
-    if reached and status != "interrupted":
+    if any(depth.optimum.status == "interrupted" for depth in depths):
+        return "interrupted"
+    if infidelity <= problem.goal.infidelity:
         return "goal_reached"
+    if problem.ansatz.layers == "auto":
+        return "max_depth_reached"
+    status = fitted.optimum.status
     return "stalled" if status == "goal_reached" else status
 
 

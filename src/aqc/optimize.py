@@ -155,6 +155,7 @@ class State:
         evaluations: Evaluations so far.
         since: Evaluations made when this precision began.
         history: (evaluations so far, infidelity), one entry per accepted step.
+        values: The objective after each of these steps.
         method: The method's own state.
         schedule: The state of the objective's schedule, if it has one.
     """
@@ -166,6 +167,7 @@ class State:
     evaluations: int
     since: int
     history: tuple[tuple[int, float], ...]
+    values: tuple[float, ...]
     method: dict[str, np.ndarray]
     schedule: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -179,6 +181,7 @@ class State:
             "gradient": self.gradient,
             "numbers": np.array(numbers),
             "history": np.array(self.history, dtype=float).reshape(-1, 2),
+            "values": np.array(self.values),
         } | parts
 
     @classmethod
@@ -197,6 +200,7 @@ class State:
             evaluations=int(evaluations),
             since=int(since),
             history=tuple((int(count), value) for count, value in arrays["history"].tolist()),
+            values=tuple(arrays["values"].tolist()),
             method=part("method_"),
             schedule=part("schedule_"),
         )
@@ -308,13 +312,12 @@ def _enter(
 ) -> State:
     """Evaluate the first point, or the last one of another precision again."""
     point = start if before is None else before.point.astype(start.dtype)
-    history = () if before is None else before.history
     method = {} if before is None else before.method
     count = 1 if before is None else before.evaluations + 1
     evaluation = evaluate(point, np.zeros(shape))
     if schedule and before is None:
         evaluation = schedule.follow(evaluation)
-    state = _state(evaluation, count, count, history, method, schedule)
+    state = _state(evaluation, count, count, before, method, schedule)
     if not np.isfinite(state.value):
         raise DivergenceError(
             "The objective must be finite at the start, but the starting circuit's state is "
@@ -362,7 +365,7 @@ def _advance(
     count = state.evaluations + len(probes)
     if schedule:
         best = schedule.follow(best)
-    return _state(best, count, state.since, state.history, method.arrays(), schedule)
+    return _state(best, count, state.since, state, method.arrays(), schedule)
 
 
 def _escape(state: State, schedule: Schedule) -> State | None:
@@ -371,26 +374,28 @@ def _escape(state: State, schedule: Schedule) -> State | None:
     if evaluation is None:
         return None
     count = state.evaluations + 1
-    return _state(evaluation, count, count, state.history, state.method, schedule)
+    return _state(evaluation, count, count, state, state.method, schedule)
 
 
 def _state(
     evaluation: Evaluation,
     evaluations: int,
     since: int,
-    history: tuple[tuple[int, float], ...],
+    before: State | None,
     method: dict[str, np.ndarray],
     schedule: Schedule | None,
 ) -> State:
-    log_fidelity = float(evaluation.log_fidelity)
+    value, log_fidelity = float(evaluation.value), float(evaluation.log_fidelity)
+    history, values = (before.history, before.values) if before else ((), ())
     return State(
         np.asarray(evaluation.point),
-        float(evaluation.value),
+        value,
         np.asarray(evaluation.gradient),
         log_fidelity,
         evaluations,
         since,
         (*history, (evaluations, _infidelity(log_fidelity))),
+        (*values, value),
         method,
         schedule.arrays() if schedule else {},
     )
@@ -406,8 +411,13 @@ def _finite(value: float) -> float:
 
 def _is_stalled(state: State) -> bool:
     """Return whether the last evaluations gained less than a small fraction."""
-    count, now = state.history[-1]
-    if now <= 1e-15:
+    count, infidelity = state.history[-1]
+    if infidelity <= 1e-15:
         return True  # nothing left but rounding
-    past = [v for when, v in state.history if state.since <= when <= count - _STALL_WINDOW]
-    return bool(past) and past[-1] - now < _STALL_GAIN * past[-1]
+    # The objective tells more than the infidelity, which is 1 in all digits far from the target.
+    past = [
+        value
+        for (when, _), value in zip(state.history, state.values, strict=True)
+        if state.since <= when <= count - _STALL_WINDOW
+    ]
+    return bool(past) and past[-1] - state.value < _STALL_GAIN * past[-1]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from aqc.certify import Certificate
+    from aqc.depths import Depth
     from aqc.optimize import Optimum
 
 
@@ -30,6 +31,9 @@ class CompileResult:
         trotter: Plain Trotter at the same or the next larger CX depth.
         target: The state to reach.
         optimum: How the optimizer got there.
+        depths: Every depth that was fitted, in ascending order; the circuit is the shallowest
+            that reaches the goal, or else the best.
+        status: Whether the goal was reached, or why not.
         bricks: For each layer pairs (left qubit, entangling strength 0..1), for drawing.
         seconds: Wall time by stage.
     """
@@ -43,6 +47,7 @@ class CompileResult:
     trotter: "Baseline"
     target: Target
     optimum: "Optimum"
+    depths: "Sequence[Depth]"
     status: str
     bricks: Sequence[Sequence[tuple[int, float]]]
     seconds: dict[str, float]
@@ -52,7 +57,7 @@ class CompileResult:
         trotter = self.trotter
         return {
             "num_qubits": self.problem.num_qubits,
-            "layers": self.problem.ansatz.layers,
+            "layers": len(self.bricks),
             "basis": self.problem.circuit.basis,
             "two_qubit_gates": self.two_qubit_gates,
             "two_qubit_depth": self.two_qubit_depth,
@@ -73,6 +78,7 @@ class CompileResult:
                 "evaluations": self.optimum.evaluations,
                 "history": [list(entry) for entry in self.optimum.history],
             },
+            "sweep": [depth.to_dict() for depth in self.depths],
             "target": {
                 "evolver": self.target.evolver,
                 "steps": self.target.steps,
