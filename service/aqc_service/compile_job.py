@@ -1,6 +1,7 @@
 """The kind of job "compile": a problem in, circuit files out, with checkpoints on the way."""
 
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from aqc_service.child import Orders, Reporter, Stopped
 from aqc_service.protocol import Task
 
 _REPORT_SECONDS = 0.1
-_KEPT = ("target", "state")
+_KEPT = ("target", "state", "sweep")
 _SUMMARY = (
     "num_qubits",
     "layers",
@@ -26,6 +27,7 @@ _SUMMARY = (
     "infidelity",
     "certificate",
     "trotter",
+    "sweep",
     "seconds",
     "seed",
 )
@@ -86,6 +88,7 @@ class _Kept(Checkpoints):
         self._asked, self._reporter, self._orders = problem, reporter, orders
         self._written = time.monotonic()  # the first one after an interval too
         self.is_final = False
+        self._best = math.inf
 
     def save_in_time(self, name: str, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
         """Keep arrays when it is time, or when the job has to leave."""
@@ -96,9 +99,16 @@ class _Kept(Checkpoints):
             super().save_in_time(name, arrays)
 
     def save(self, name: str, arrays: dict[str, np.ndarray]) -> None:
-        """Keep arrays; of an optimizer's state, the circuit too."""
+        """Keep arrays; of an optimizer's state, the circuit too.
+
+        Another depth of a sweep may begin with less than the one before has reached.
+        """
         super().save(name, arrays)
-        if name == "state":
+        if name != "state":
+            return
+        infidelity = arrays["history"][-1, 1]
+        if infidelity <= self._best:
+            self._best = infidelity
             best = write_best(self._attempt_directory, self._asked, arrays)
             self._reporter.send("best", **best)
 
@@ -192,7 +202,7 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
     ).circuit
     gates, depth = two_qubit_counts(circuit)
     best = {"infidelity": state.history[-1][1], "evaluations": state.evaluations}
-    stage = directory / f"best-{state.evaluations}"
+    stage = directory / f"best-{ansatz.layers}-{state.evaluations}"
     stage.mkdir(exist_ok=True)
     (stage / "circuit.qasm").write_text(qasm.to_qasm3(circuit))
     (stage / "circuit.qasm2").write_text(qasm.to_qasm2(circuit))

@@ -73,8 +73,8 @@ def compile_command(
         from aqc.compile import compile_problem
 
         result = compile_problem(settings, progress=report)
-        output.write_result(out, result, settings)
-    _conclude(result.to_dict(), out, json_progress=json_progress, quiet=quiet)
+        written = output.write_result(out, result, settings)
+    _conclude(result.to_dict(), written, json_progress=json_progress, quiet=quiet)
     if result.status == "interrupted":
         raise typer.Exit(INTERRUPTED)
 
@@ -195,12 +195,17 @@ def _all_or_nothing() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _conclude(result: dict[str, Any], out: Path, *, json_progress: bool, quiet: bool) -> None:
+def _conclude(
+    result: dict[str, Any], written: tuple[Path, ...], *, json_progress: bool, quiet: bool
+) -> None:
     """Say how the compile ended, in the form that was asked for."""
+    out = written[0].parent
     if json_progress:
         typer.echo(json.dumps({"stage": "done", "directory": str(out), **result}))
     elif not quiet:
-        typer.echo(f"{console.summary(result)}\nWritten to {out}: {', '.join(output.FILES)}")
+        typer.echo(
+            f"{console.summary(result)}\nWritten to {out}: {', '.join(f.name for f in written)}"
+        )
 
 
 if __name__ == "__main__":

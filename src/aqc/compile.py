@@ -1,5 +1,6 @@
 """From a Hamiltonian to a circuit: the story of one compile."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from qiskit.circuit.library import PauliEvolutionGate
     from qiskit.quantum_info import SparsePauliOp
 
-    from aqc.optimize import State
+    from aqc.depths import Depth
 
 # JAX, Qiskit and quimb take seconds to import, so they are imported inside the functions, where
 # that time is counted as a stage of its own; refusing a problem needs none of them.
@@ -132,46 +133,25 @@ def compile_problem(
     )
     with watch.stage("import"):
         from aqc.certify import measure
-        from aqc.fit import fit
+        from aqc.depths import chosen, fit_depths
         from aqc.interop.fusion import from_zeros
         from aqc.interop.routing import chain_circuit
         from aqc.interop.synthesis import synthesize, two_qubit_counts
-        from aqc.optimize import State
 
     with watch.stage("target"):
         target = _target(problem, report, kept, target)
-        start = start_ansatz(problem, target.mps)
     check_memory(problem, target.mps.max_bond)
 
-    told = 0
+    def start(layers: int) -> Ansatz:
+        return start_ansatz(problem, target.mps, layers)
 
-    def on_step(current: "State") -> None:
-        nonlocal told
-        if kept:
-            kept.save_in_time("state", lambda: {**current.arrays(), **start.frame()})
-        # The first call also tells where it began: at Trotter's circuit, or where it was resumed.
-        for count, infidelity in current.history[told:]:
-            report(Progress("optimize", count / max_evaluations, count, infidelity))
-        told = len(current.history)
-
-    max_evaluations = problem.optimizer.max_steps
-    resume = kept.load("state") if kept else None
-    report(Progress("compile"))
     with watch.stage("optimize"):
-        fitted = fit(
-            start,
-            target.mps,
-            objective=problem.objective,
-            overlap_method=problem.overlap,
-            optimizer=problem.optimizer.name,
-            max_evaluations=max_evaluations,
-            goal=problem.goal.infidelity,
-            on_step=on_step,
-            resume=None if resume is None else State.restored(resume),
-        )
-    watch.move("compile", fitted.compile_seconds)
-    watch.move("optimize", -fitted.compile_seconds)
+        depths = fit_depths(problem, target.mps, start, report, kept)
+    compiling = sum(depth.compile_seconds for depth in depths)
+    watch.move("compile", compiling)
+    watch.move("optimize", -compiling)
 
+    fitted = chosen(depths, problem.goal.infidelity)
     optimum = fitted.optimum
     report(Progress("certify", 0.0, optimum.evaluations, optimum.infidelity))
     with watch.stage("certify"):
@@ -207,8 +187,8 @@ def compile_problem(
         trotter=trotter.result(),
         target=target,
         optimum=optimum,
-        layers=fitted.ansatz.layers,
-        status=_status(optimum.status, certificate.infidelity <= problem.goal.infidelity),
+        depths=depths,
+        status=_status(problem, depths, fitted, certificate.infidelity),
         bricks=_bricks(fitted.ansatz),
         seconds=watch.total(),
     )
@@ -244,10 +224,15 @@ def _baseline(problem: Problem, target: Target, cx_depth: int) -> Baseline | Non
     return best_trotter(*evolution, begun, target.mps, cx_depth, preparation=preparation)
 
 
-def _status(status: str, reached: bool) -> str:
+def _status(problem: Problem, depths: "Sequence[Depth]", fitted: "Depth", infidelity: float) -> str:
     """The certificate has the last word on whether the goal is reached."""
-    if reached and status != "interrupted":
+    if any(depth.optimum.status == "interrupted" for depth in depths):
+        return "interrupted"
+    if infidelity <= problem.goal.infidelity:
         return "goal_reached"
+    if problem.ansatz.layers == "auto":
+        return "max_depth_reached"
+    status = fitted.optimum.status
     return "stalled" if status == "goal_reached" else status
 
 

@@ -23,6 +23,7 @@ _STATUSES = {
     "goal_reached": "goal reached",
     "stalled": "goal missed: no further progress",
     "max_steps_reached": "goal missed: all evaluations are used",
+    "max_depth_reached": "goal missed: the memory allowed holds no more layers",
     "interrupted": "interrupted: the best circuit so far",
 }
 
@@ -65,7 +66,8 @@ def bar() -> Iterator["Report"]:
 
 
 def _state(progress: "Progress") -> str:
-    parts = [f"{progress.evaluations} evaluations"] if progress.evaluations else []
+    parts = [f"{progress.layers} layers"] if progress.layers else []
+    parts += [f"{progress.evaluations} evaluations"] if progress.evaluations else []
     if progress.infidelity is not None:
         parts.append(f"infidelity {_short(progress.infidelity)}")
     return ", ".join(parts)
@@ -78,12 +80,14 @@ def stage_lines() -> Iterator["Report"]:
     Yields:
         The callback for `compile_problem`.
     """
-    seen: set[str] = set()
+    seen: set[tuple[str, int | None]] = set()
 
     def report(progress: "Progress") -> None:
-        if progress.stage not in seen:
-            seen.add(progress.stage)
-            typer.echo(f"aqc: {_STAGES.get(progress.stage, progress.stage)}", err=True)
+        step = (progress.stage, progress.layers)
+        if step not in seen:
+            seen.add(step)
+            layers = f" {progress.layers} layers" if progress.layers else ""
+            typer.echo(f"aqc: {_STAGES.get(progress.stage, progress.stage)}{layers}", err=True)
 
     yield report
 
@@ -93,7 +97,8 @@ def json_lines() -> Iterator["Report"]:
     """Write what changes to stdout, a JSON object on each line.
 
     The fields are "stage", "evaluations" and "infidelity" so far (null before there is one), and
-    "fraction" of the stage, in hundredths (null when unknown).
+    "fraction" of the stage, in hundredths (null when unknown). Where several depths are fitted,
+    "layers" says which one.
 
     Yields:
         The callback for `compile_problem`.
@@ -109,6 +114,8 @@ def json_lines() -> Iterator["Report"]:
             "infidelity": progress.infidelity,
             "fraction": fraction,
         }
+        if progress.layers is not None:
+            fields["layers"] = progress.layers
         line = json.dumps(fields)
         if line != last:
             typer.echo(line)
@@ -162,7 +169,31 @@ def summary(result: dict[str, Any]) -> str:
             f"{trotter['two_qubit_depth']}"
         )
     rows["seconds"] = f"{total:.1f} ({parts})"
-    return table(rows)
+    lines = [table(rows)]
+    if len(result["sweep"]) > 1:
+        lines += ["", sweep_table(result["sweep"])]
+    return "\n".join(lines)
+
+
+def sweep_table(sweep: list[dict[str, Any]]) -> str:
+    """Return the infidelity against the depth, a line for each depth.
+
+    Args:
+        sweep: `sweep` of a result.json.
+
+    Example:
+        >>> entry = {"layers": 3, "infidelity": 0.01, "trotter_infidelity": 0.25}
+        >>> print(sweep_table([entry | {"evaluations": 40, "status": "stalled"}]))
+        layers  infidelity  Trotter start  evaluations  status
+             3        0.01           0.25           40  stalled
+    """
+    lines = ["layers  infidelity  Trotter start  evaluations  status"]
+    lines += [
+        f"{entry['layers']:6}  {_short(entry['infidelity']):>10}  "
+        f"{_short(entry['trotter_infidelity']):>13}  {entry['evaluations']:11}  {entry['status']}"
+        for entry in sweep
+    ]
+    return "\n".join(lines)
 
 
 def bound(certificate: dict[str, Any]) -> str:

@@ -1,10 +1,14 @@
 """What a problem will need, told before the work is done; no JAX needed."""
 
-from aqc.cost import choose_engine, memory
+import bisect
+import math
+
+from aqc.cost import MAX_DENSE_QUBITS, choose_engine, memory
 from aqc.errors import InputError
 from aqc.evolved import forecast_bond
 from aqc.given import GivenCircuit, GivenState
 from aqc.problem import Problem
+from aqc.settings import MAX_LAYERS
 
 # What JAX, XLA's code and Qiskit occupy whatever the problem.
 _BASE_MEMORY = 600e6
@@ -31,7 +35,7 @@ def check_memory(problem: Problem, chi: int | None = None) -> int:
     if predicted > limit:
         raise InputError(
             f"`limits.memory_gb` must cover the predicted {predicted / 1e9:.3g} GB for "
-            f"{problem.ansatz.layers} layers and bond dimension {chi}, but is "
+            f"{most_layers(problem)} layers and bond dimension {chi}, but is "
             f"{problem.limits.memory_gb:g}; use fewer layers, a coarser `target.tolerance`, or "
             f"allow more memory.",
             "/limits/memory_gb",
@@ -69,6 +73,39 @@ def _is_forecast(problem: Problem) -> bool:
     return problem.target.circuit is None and not isinstance(problem.initial_state, GivenCircuit)
 
 
-def _needed(problem: Problem, chi: int) -> float:
-    n, layers = problem.num_qubits, problem.ansatz.layers
+def most_layers(problem: Problem) -> int:
+    """Return the number of layers of the deepest circuit that a problem is sure to fit.
+
+    The search for the fewest layers begins at one, and goes on as far as memory goes.
+    """
+    layers = problem.ansatz.layers
+    if layers == "auto":
+        return 1
+    return max(layers) if isinstance(layers, tuple) else layers
+
+
+def deepest_layers(problem: Problem, chi: int) -> int:
+    """Return the most layers that the search for the fewest may try: those that fit into memory.
+
+    A few qubits never need so many: twice the layers whose parameters (nine for each block, its
+    one-qubit gates counted once) outnumber those of a state reach any state.
+
+    Example:
+        >>> problem = Problem.build({"model": "xxz_chain", "num_qubits": 50}, 1.0)
+        >>> deepest_layers(problem, 48)
+        15
+    """
+    n = problem.num_qubits
+    most = MAX_LAYERS
+    if n <= MAX_DENSE_QUBITS:
+        most = 2 * math.ceil(2 ** (n + 1) / (4.5 * (n - 1)))
+    limit = problem.limits.memory_gb * 1e9
+    return bisect.bisect_right(
+        range(1, most + 1), limit, key=lambda layers: _needed(problem, chi, layers)
+    )
+
+
+def _needed(problem: Problem, chi: int, layers: int | None = None) -> float:
+    n = problem.num_qubits
+    layers = layers or most_layers(problem)
     return _BASE_MEMORY + memory(n, layers, chi, choose_engine(n, layers, chi, problem.overlap))

@@ -116,6 +116,47 @@ def convergence(
     return figure
 
 
+def depth_sweep(
+    depths: Sequence[tuple[int, float, float]], goal: float, *, dark: bool = False
+) -> Figure:
+    """Draw the infidelity against the number of layers, on a log axis.
+
+    Args:
+        depths: For each depth (layers, 1 - F of the fit, 1 - F of Trotter's circuit with as many
+            layers), in ascending order.
+        goal: The infidelity asked for.
+        dark: Light on dark.
+
+    Returns:
+        A figure, 6.4 x 4 inches.
+
+    Example:
+        >>> figure = depth_sweep([(3, 0.05, 0.4), (5, 0.008, 0.2)], 0.01)
+        >>> figure.axes[0].get_xlabel()
+        'brick layers'
+    """
+    theme = _DARK if dark else _LIGHT
+    figure = _blank(6.4, 4.0, theme)
+    axes = figure.add_axes((0.115, 0.125, 0.865, 0.79))
+    _dress(axes, theme)
+    layers, fitted, trotter = np.array(depths, dtype=float).reshape(-1, 3).T
+    fitted, trotter = np.maximum(fitted, _FLOOR), np.maximum(trotter, _FLOOR)
+    _log_axis(axes, np.concatenate([fitted, trotter, [max(goal, _FLOOR)]]))
+    axes.grid(True, color=theme.grid, linewidth=0.6)
+    axes.set(xlabel="brick layers", ylabel="infidelity  $1 - F$", axisbelow=True)
+    axes.set_xticks(layers)
+    lines = [
+        axes.plot(layers, values, marker, color=color, linewidth=1.8, markersize=5)[0]
+        for values, marker, color in ((trotter, "s--", theme.trotter), (fitted, "o-", theme.line))
+    ]
+    legend = axes.legend(lines, ["Trotter, as many layers", "optimized"], fontsize=9)
+    legend.get_frame().set(facecolor=theme.paper, edgecolor=theme.grid)
+    for text in legend.get_texts():
+        text.set_color(theme.ink)
+    _level(axes, "goal", goal, theme.goal, "left")
+    return figure
+
+
 def brickwork(
     num_qubits: int, layers: Sequence[Sequence[tuple[int, float]]], *, dark: bool = False
 ) -> Figure:

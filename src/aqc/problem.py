@@ -183,10 +183,10 @@ class Problem(Settings):
     ansatz: Annotated[AnsatzSettings, Field(examples=[{"layers": 9}])] = AnsatzSettings()
     """The circuit's shape and where its optimization starts."""
 
-    objective: Annotated[Literal["log_density", "infidelity"], Field(examples=["log_density"])] = (
-        "log_density"
-    )
-    """What is minimized: -(log F) / n or 1 - F."""
+    objective: Annotated[
+        Literal["log_density", "infidelity", "flip"], Field(examples=["log_density"])
+    ] = "log_density"
+    """What is minimized: -(log F) / n, 1 - F, or the paper's cost with single flips."""
 
     overlap: Annotated[Literal["auto", "exact", "dense"], Field(examples=["auto"])] = "auto"
     """How the overlap is contracted: site by site without truncation, or as state vectors."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from aqc.certify import Certificate
+    from aqc.depths import Depth
     from aqc.optimize import Optimum
 
 
@@ -31,8 +32,9 @@ class CompileResult:
         trotter: Plain Trotter at the same or the next larger CX depth; None without an evolution.
         target: The state to reach.
         optimum: How the optimizer got there.
-        layers: Number of brick layers.
-        status: How it ended: "goal_reached", "stalled", "max_steps_reached" or "interrupted".
+        depths: Every depth that was fitted, in ascending order; the circuit is the shallowest
+            that reaches the goal, or else the best.
+        status: Whether the goal was reached, or why not.
         bricks: For each layer pairs (left qubit, entangling strength 0..1), for drawing.
         seconds: Wall time by stage.
     """
@@ -47,7 +49,7 @@ class CompileResult:
     trotter: Baseline | None
     target: Target
     optimum: "Optimum"
-    layers: int
+    depths: "Sequence[Depth]"
     status: str
     bricks: Sequence[Sequence[tuple[int, float]]]
     seconds: dict[str, float]
@@ -57,24 +59,23 @@ class CompileResult:
         trotter = self.trotter
         return {
             "num_qubits": self.problem.num_qubits,
-            "layers": self.layers,
+            "layers": len(self.bricks),
             "basis": self.problem.circuit.basis,
             "two_qubit_gates": self.two_qubit_gates,
             "two_qubit_depth": self.two_qubit_depth,
             "infidelity": self.certificate.infidelity,
             "certificate": self.certificate.to_dict(),
             "observables": self.observables,
-            "trotter": trotter
-            and {
-                **asdict(trotter),
-                "infidelity": trotter.infidelity,
-            },
+            "trotter": None
+            if trotter is None
+            else {**asdict(trotter), "infidelity": trotter.infidelity},
             "optimizer": {
                 "name": self.problem.optimizer.name,
                 "status": self.status,
                 "evaluations": self.optimum.evaluations,
                 "history": [list(entry) for entry in self.optimum.history],
             },
+            "sweep": [depth.to_dict() for depth in self.depths],
             "target": {
                 "evolver": self.target.evolver,
                 "steps": self.target.steps,

@@ -9,6 +9,7 @@ from aqc.given import GivenCircuit, RandomStart
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, log_overlap
 from aqc.problem import Problem
+from aqc.settings import fitting_order
 from aqc.simulate import on_bonds, run_circuit
 from aqc.trotter import schedule
 
@@ -19,7 +20,7 @@ _NEAR = 1e-3
 _ANGLE, _MAX_BOND = 1e-2, 64
 
 
-def start_ansatz(problem: Problem, target: MPS) -> Ansatz:
+def start_ansatz(problem: Problem, target: MPS, layers: int) -> Ansatz:
     """Return the ansatz at which a problem's optimization starts.
 
     A start that the problem gives; else Trotter's circuit for an evolution of a product state;
@@ -28,6 +29,7 @@ def start_ansatz(problem: Problem, target: MPS) -> Ansatz:
     Args:
         problem: What problem.json holds.
         target: The state to reach.
+        layers: Brick layers.
 
     Raises:
         InputError: If a given start is no brickwork or has too many layers.
@@ -36,7 +38,7 @@ def start_ansatz(problem: Problem, target: MPS) -> Ansatz:
         >>> from aqc.targets import make_target
         >>> settings = {"ansatz": {"layers": 3, "start": {"random": 1}}}
         >>> problem = Problem.build({"model": "xxz_chain", "num_qubits": 6}, 0.5, **settings)
-        >>> start_ansatz(problem, make_target(problem).mps).blocks.shape
+        >>> start_ansatz(problem, make_target(problem).mps, 3).blocks.shape
         (8, 4, 4)
     """
     settings = problem.ansatz
@@ -45,24 +47,24 @@ def start_ansatz(problem: Problem, target: MPS) -> Ansatz:
         from aqc.interop.circuits import ansatz_of
 
         name = "`ansatz.start`"
-        return with_layers(ansatz_of(settings.start, name), settings.layers, name)
+        return with_layers(ansatz_of(settings.start, name), layers, name)
     begun = _circuit_before(problem)
     dynamics = problem.evolution()
     if dynamics is not None and begun is None and settings.start is None:
         return Ansatz.from_trotter(
             *dynamics,
             problem.product_state(),
-            layers=settings.layers,
-            order=settings.order,
+            layers=layers,
+            order=fitting_order(layers),
             block=settings.block,
         )
     if isinstance(settings.start, RandomStart):
         sites = problem.product_state() if dynamics and not begun else nearest_product(target)
-        return random_ansatz(sites, settings.layers, settings.start.random)
-    candidates = [identities(nearest_product(target), settings.layers)]
+        return random_ansatz(sites, layers, settings.start.random)
+    candidates = [identities(nearest_product(target), layers)]
     if begun is not None:
-        candidates += _continued(begun, dynamics, settings.layers)
-    apart = disentangle(target, settings.layers)
+        candidates += _continued(begun, dynamics, layers)
+    apart = disentangle(target, layers)
     if -_log_fidelity(apart, target) / problem.num_qubits < _NEAR:
         candidates.append(apart)
     return max(candidates, key=lambda ansatz: _log_fidelity(ansatz, target))

@@ -77,7 +77,4 @@ def with_layers(ansatz: Ansatz, layers: int, name: str = "The circuit") -> Ansat
             f"{ansatz.layers}; set `ansatz.layers` to {ansatz.layers}.",
             "/ansatz/layers",
         )
-    longer = Ansatz(ansatz.state, layers, ansatz.blocks, ansatz.block)
-    missing = sum(map(len, longer.bonds)) - len(ansatz.blocks)
-    identities = np.tile(np.eye(4, dtype=complex), (missing, 1, 1))
-    return longer.with_blocks(np.concatenate([ansatz.blocks, identities]))
+    return ansatz.deepened(layers)
