@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import quimb.tensor as qtn
 
+from aqc.errors import InputError
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, as_mps, normalized
 from aqc.tebd import Evolution, refuse_beyond
@@ -18,7 +19,13 @@ def to_quimb(state: MPS) -> qtn.MatrixProductState:
 
 
 def from_quimb(state: qtn.MatrixProductState) -> MPS:
-    """Return a quimb MatrixProductState with open ends as an MPS."""
+    """Return a quimb MatrixProductState as an MPS.
+
+    Raises:
+        InputError: If it is a ring, or no state of qubits.
+    """
+    if state.cyclic or set(map(state.phys_dim, range(state.L))) != {2}:
+        raise InputError("A quimb state must have open ends and two levels on each site.")
     arrays = []
     for site in range(state.L):
         legs = [state.site_ind(site)]
