@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from aqc.circuit import Circuit, Gate
+from aqc.gates import exchanged
 from aqc.mps import MPS, Sweep, right_canonical
 from aqc.tebd import Evolution, refuse_beyond
 from aqc.threads import one_blas_thread
@@ -136,8 +137,7 @@ def _between_neighbors(gate: Gate) -> list[tuple[tuple[int, ...], np.ndarray]]:
     if len(gate.qubits) == 1:
         return [(gate.qubits, gate.matrix)]
     (a, b), matrix = gate.qubits, gate.matrix
-    if a > b:  # exchange the two qubits in rows and columns
-        matrix = matrix.reshape(2, 2, 2, 2).transpose(1, 0, 3, 2).reshape(4, 4)
-        a, b = b, a
+    if a > b:
+        a, b, matrix = b, a, exchanged(matrix)
     there = [((j, j + 1), _SWAP) for j in range(a, b - 1)]
     return [*there, ((b - 1, b), matrix), *reversed(there)]

@@ -1,10 +1,13 @@
 """Where the optimization starts: the ansatz of a problem."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from aqc.ansatz import Ansatz
+from aqc.circuit import Gate
 from aqc.disentangle import disentangle, nearest_product
-from aqc.gates import evolution
+from aqc.gates import evolution, exchanged
 from aqc.given import GivenCircuit, RandomStart
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, log_overlap
@@ -87,7 +90,7 @@ def random_ansatz(sites: np.ndarray, layers: int, seed: int) -> Ansatz:
     return Ansatz(sites, layers, q * (phases / np.abs(phases))[:, None, :])
 
 
-def squeeze(states: np.ndarray, gates: list[tuple[int, np.ndarray]], layers: int) -> Ansatz:
+def squeeze(states: np.ndarray, gates: Iterable[Gate], layers: int) -> Ansatz:
     """Return a shallow Trotter circuit of the sum of a deep circuit's generators.
 
     Each gate on bond b is exp(-i K). With all K of a bond added up, the brickwork is one of
@@ -98,12 +101,15 @@ def squeeze(states: np.ndarray, gates: list[tuple[int, np.ndarray]], layers: int
 
     Args:
         states: The product state it acts on, shape (n, 2).
-        gates: Pairs (bond, matrix of shape (4, 4)) in their order.
+        gates: Gates on pairs; those of qubits that are not neighbors are passed over.
         layers: Brick layers.
     """
     bonds = np.zeros((len(states) - 1, 4, 4), dtype=complex)
-    for bond, gate in gates:
-        bonds[bond] += _generator(gate)
+    for gate in gates:
+        a, b = gate.qubits
+        if abs(a - b) == 1:
+            matrix = gate.matrix if a < b else exchanged(gate.matrix)
+            bonds[min(a, b)] += _generator(matrix)
     return _trotter(states, bonds, layers)
 
 
@@ -123,9 +129,10 @@ def _continued(
     from aqc.interop.circuits import parse
 
     circuit = parse(given)
-    states, gates = on_bonds(circuit)
+    states, _ = on_bonds(circuit)
+    gates = [gate for gate in circuit.gates if len(gate.qubits) == 2]
     found = []
-    if all(abs(a - b) == 1 for a, b in (g.qubits for g in circuit.gates if len(g.qubits) == 2)):
+    if all(abs(a - b) == 1 for a, b in (gate.qubits for gate in gates)):
         bricks = find_bricks(circuit)
         if dynamics is None and bricks.layers <= layers:
             return [with_layers(bricks, layers)]
@@ -134,7 +141,7 @@ def _continued(
     if dynamics is not None:
         hamiltonian, time = dynamics
         fine = evolution(hamiltonian.bond_matrices(), time)
-        gates = gates + list(enumerate(fine))
+        gates += [Gate((j, j + 1), matrix) for j, matrix in enumerate(fine)]
     return [*found, squeeze(states, gates, layers), identities(states, layers)]
 
 

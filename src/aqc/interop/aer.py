@@ -72,13 +72,13 @@ def fuse(circuit: QuantumCircuit) -> QuantumCircuit:
             f"`assign_parameters` first."
         )
     plain = circuit.copy_empty_like()
-    for gate, qubits in small_gates(circuit):
+    for gate, qubits in _small_gates(circuit):
         plain.append(gate, qubits)
     collect = [Collect2qBlocks(), Collect1qRuns(), ConsolidateBlocks(force_consolidate=True)]
     return PassManager(collect).run(plain)
 
 
-def small_gates(circuit: QuantumCircuit) -> Iterator[tuple[Gate, list[int]]]:
+def _small_gates(circuit: QuantumCircuit) -> Iterator[tuple[Gate, list[int]]]:
     """Yield gates on one or two qubits whose matrix Qiskit knows, with the qubits' numbers."""
     for instruction in circuit.data:
         operation = instruction.operation
@@ -94,7 +94,7 @@ def small_gates(circuit: QuantumCircuit) -> Iterator[tuple[Gate, list[int]]]:
                 f"`circuit` must hold only unitary gates with a known matrix or definition, but "
                 f"holds '{operation.name}'; remove it."
             )
-        for gate, inner in small_gates(definition):
+        for gate, inner in _small_gates(definition):
             yield gate, [qubits[number] for number in inner]
 
 
