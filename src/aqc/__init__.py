@@ -30,6 +30,7 @@ __all__ = [
     "certify",
     "compile_evolution",
     "compile_problem",
+    "estimate",
 ]
 
 _HOME = {
@@ -48,6 +49,7 @@ _HOME = {
     "certify": "aqc.certify",
     "compile_evolution": "aqc.compile",
     "compile_problem": "aqc.compile",
+    "estimate": "aqc.estimate",
 }
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
         TruncationError,
         UnsupportedGateError,
     )
+    from aqc.estimate import estimate
     from aqc.hamiltonian import Hamiltonian
     from aqc.problem import Problem
     from aqc.progress import Progress
