@@ -16,7 +16,7 @@ from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, log_overlap
 from aqc.target import Target
 from aqc.threads import one_blas_thread
-from aqc.trotter import Layer, brick_layers, schedule, splits_exactly
+from aqc.trotter import Layer, evolution_layers, optimized_schedule, splits_exactly
 
 TRUNCATION_SHARE = 0.7
 # The state with steps of 2 dt is 16 times farther from the truth than the one with dt, so their
@@ -109,7 +109,7 @@ def evolve_within(
         # Truncation of the coarse run is divided by 10 with the rest: it may be cruder.
         coarse = tebd.apply_layers(
             state,
-            brick_layers(hamiltonian, time, steps // 2, 4),
+            evolution_layers(hamiltonian, time, steps // 2),
             angle=1.5 * allowed,
             max_bond=max_bond,
             progress=_part(progress, 0.7, 1.0),
@@ -182,7 +182,7 @@ def _apply_dense(vector: np.ndarray, bonds: np.ndarray, time: float, steps: int)
 def _window_layers(bonds: np.ndarray, time: float, steps: int) -> list[Layer]:
     return [
         Layer(parity, evolution(bonds[parity::2], fraction * time))
-        for parity, fraction in schedule(2, steps, 4)
+        for parity, fraction in optimized_schedule(steps)
     ]
 
 
