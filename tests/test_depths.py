@@ -1,5 +1,6 @@
 """Sweeps over depths and the search for the fewest layers, against dense truth and brute force."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -11,7 +12,7 @@ from aqc.ansatz import Ansatz
 from aqc.checkpoint import Checkpoints
 from aqc.depths import next_depth
 from aqc.errors import InputError
-from aqc.estimate import deepest_layers
+from aqc.estimate import check_memory, deepest_layers
 from aqc.evolved import evolve_within
 from aqc.fit import fit
 from aqc.mps import MPS
@@ -198,16 +199,8 @@ def test_the_deepest_circuit_fits_and_the_next_does_not():
         assert deepest > 5
         for layers, fits in ((deepest, True), (deepest + 1, False)):
             fixed = Problem.build(large, 1.0, ansatz={"layers": [1, layers]}, **limits)
-            assert fits is (memory_of(fixed, 48) <= gigabytes * 1e9)
-
-
-def memory_of(problem: Problem, chi: int) -> float:
-    from aqc.estimate import check_memory
-
-    try:
-        return check_memory(problem, chi)
-    except InputError:
-        return np.inf
+            with contextlib.nullcontext() if fits else pytest.raises(InputError, match="cover"):
+                check_memory(fixed, 48)
 
 
 def test_memory_for_the_deepest_of_a_sweep_is_refused_before_any_work():

@@ -14,7 +14,7 @@ from aqc.errors import InputError
 from aqc.problem import Problem
 from aqc.progress import Progress
 from aqc_service.child import Orders, Reporter, Stopped
-from aqc_service.protocol import Task
+from aqc_service.protocol import LIBRARIES_MEMORY, Task
 
 _REPORT_SECONDS = 0.1
 _KEPT = ("target", "state", "sweep")
@@ -58,6 +58,8 @@ def run(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     from aqc.output import write_result
 
     problem = Problem.from_json(task.problem)
+    if problem.ansatz.layers == "auto":  # goes as deep as memory goes: no further than here
+        problem = problem.within_memory((task.memory_bytes + LIBRARIES_MEMORY) / 1e9)
     directory = Path(task.directory)
     kept = _Kept(task, problem, reporter, orders)
     adopt([Path(path) / "checkpoint" for path in task.earlier], directory / "checkpoint", reporter)

@@ -32,6 +32,7 @@ __all__ = [
     "compile_evolution",
     "compile_problem",
     "compile_state",
+    "estimate",
     "make_target",
 ]
 
@@ -53,6 +54,7 @@ _HOME = {
     "compile_evolution": "aqc.compile",
     "compile_problem": "aqc.compile",
     "compile_state": "aqc.compile",
+    "estimate": "aqc.estimate",
     "make_target": "aqc.targets",
 }
 
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
         TruncationError,
         UnsupportedGateError,
     )
+    from aqc.estimate import estimate
     from aqc.hamiltonian import Hamiltonian
     from aqc.problem import Problem
     from aqc.progress import Progress

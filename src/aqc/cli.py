@@ -155,6 +155,28 @@ def certify(
 
 
 @app.command()
+def estimate(
+    problem: Annotated[str, _PROBLEM],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The estimate as JSON on stdout.")
+    ] = False,
+) -> None:
+    """Predict bond dimension, memory and time; exit code 2 if the memory allowed is too little.
+
+    The time is an estimate from this machine's own speed, for all evaluations of the optimizer;
+    most compiles reach their goal earlier.
+    """
+    settings = _read_problem(problem)
+    with refusals(_shown(problem)):
+        from aqc.estimate import estimate as predict
+
+        told = predict(settings)
+        fields = told.to_dict()
+        typer.echo(json.dumps(fields, indent=2) if as_json else console.estimate_table(fields))
+        told.check()
+
+
+@app.command()
 def show(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="What aqc compile wrote.")],
 ) -> None:

@@ -227,6 +227,25 @@ def certificate_table(certificate: dict[str, Any]) -> str:
     return table(rows)
 
 
+def estimate_table(fields: dict[str, Any]) -> str:
+    """Return an estimate in two columns.
+
+    Args:
+        fields: `Estimate.to_dict()`.
+
+    Returns:
+        Text without a final line break.
+    """
+    rows = {
+        "problem": f"{fields['num_qubits']} qubits, {fields['layers']} brick layers",
+        "bond dimension": f"{fields['bond_dimension']} (forecast from the middle of the chain)",
+        "memory": f"{fields['memory_bytes'] / 1e9:.3g} GB of the "
+        f"{fields['memory_limit_bytes'] / 1e9:.3g} GB allowed",
+        "time": f"about {fields['seconds']:.3g} s if all evaluations are used (an estimate)",
+    }
+    return table(rows)
+
+
 def table(rows: dict[str, str]) -> str:
     """Return names and values in two columns.
 

@@ -405,6 +405,19 @@ class Problem(Settings):
             what = [hamiltonian.to_terms(), hamiltonian.num_qubits, time, states.to_json(start)]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
+    def within_memory(self, gigabytes: float) -> Self:
+        """Return the problem, allowed at most so much memory.
+
+        Example:
+            >>> chain = Hamiltonian.from_terms(2, [])
+            >>> Problem.build(chain, 0).within_memory(4.0).limits.memory_gb
+            4.0
+        """
+        if self.limits.memory_gb <= gigabytes:
+            return self
+        limits = self.limits.model_copy(update={"memory_gb": gigabytes})
+        return self.model_copy(update={"limits": limits})
+
     def to_dict(self) -> dict[str, Any]:
         """Return the problem as JSON holds it, all defaults included.
 

@@ -8,7 +8,7 @@ import numpy as np
 from aqc.errors import TruncationError
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, Sweep, as_mps
-from aqc.trotter import Layer, brick_layers
+from aqc.trotter import Layer, evolution_layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def evolve(
     limit: float = np.inf,
     progress: Callable[[float], None] | None = None,
 ) -> Evolution:
-    """Return exp(-iHt) applied to a state, by `steps` fourth-order Suzuki steps.
+    """Return exp(-iHt) applied to a state, by `steps` steps of a fourth-order formula.
 
     Args:
         hamiltonian: A chain.
@@ -114,7 +114,7 @@ def evolve(
         >>> evolve(chain, zeros, 0.3, steps=1, angle=1e-6, max_bond=4).mps.max_bond
         2
     """
-    layers = brick_layers(hamiltonian, time, steps, 4)
+    layers = evolution_layers(hamiltonian, time, steps)
     return apply_layers(
         state, layers, angle=angle, max_bond=max_bond, limit=limit, progress=progress
     )

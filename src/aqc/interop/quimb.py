@@ -9,7 +9,7 @@ from aqc.errors import InputError
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, as_mps, normalized
 from aqc.tebd import Evolution, refuse_beyond
-from aqc.trotter import brick_layers
+from aqc.trotter import evolution_layers
 
 
 def to_quimb(state: MPS) -> qtn.MatrixProductState:
@@ -71,7 +71,7 @@ def evolve(
     Returns:
         The evolved state; its `angle` sums over layers arcsin(sqrt(norm^2 lost in the layer)).
     """
-    layers = brick_layers(hamiltonian, time, steps, 4)
+    layers = evolution_layers(hamiltonian, time, steps)
     psi = to_quimb(as_mps(state))
     center = 0
     total_angle = total_weight = 0.0
