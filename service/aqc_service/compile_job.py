@@ -1,6 +1,7 @@
 """The kind of job "compile": a problem in, circuit files out, with checkpoints on the way."""
 
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,10 @@ from aqc.errors import InputError
 from aqc.problem import Problem
 from aqc.progress import Progress
 from aqc_service.child import Orders, Reporter, Stopped
-from aqc_service.protocol import Task
+from aqc_service.protocol import LIBRARIES_MEMORY, Task
 
 _REPORT_SECONDS = 0.1
-_KEPT = ("target", "state")
+_KEPT = ("target", "state", "sweep")
 _SUMMARY = (
     "num_qubits",
     "layers",
@@ -26,6 +27,7 @@ _SUMMARY = (
     "infidelity",
     "certificate",
     "trotter",
+    "sweep",
     "seconds",
     "seed",
 )
@@ -56,6 +58,8 @@ def run(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     from aqc.output import write_result
 
     problem = Problem.from_json(task.problem)
+    if problem.ansatz.layers == "auto":  # goes as deep as memory goes: no further than here
+        problem = problem.within_memory((task.memory_bytes + LIBRARIES_MEMORY) / 1e9)
     directory = Path(task.directory)
     kept = _Kept(task, problem, reporter, orders)
     adopt([Path(path) / "checkpoint" for path in task.earlier], directory / "checkpoint", reporter)
@@ -65,7 +69,14 @@ def run(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     write_result(directory / "out", result, problem)
     full = result.to_dict()
     optimizer = {name: full["optimizer"][name] for name in ("name", "status", "evaluations")}
-    return {name: full[name] for name in _SUMMARY} | optimizer
+    return {name: full[name] for name in _SUMMARY} | optimizer | _largest_errors(full)
+
+
+def _largest_errors(full: dict[str, Any]) -> dict[str, Any]:
+    """Return the observables without the lists that grow with the chain."""
+    found = full["observables"]
+    largest = {name: {"max_error": found[name]["max_error"]} for name in ("z", "zz")}
+    return {"observables": {"energy": found["energy"], **largest}}
 
 
 class _Kept(Checkpoints):
@@ -79,6 +90,7 @@ class _Kept(Checkpoints):
         self._asked, self._reporter, self._orders = problem, reporter, orders
         self._written = time.monotonic()  # the first one after an interval too
         self.is_final = False
+        self._best = math.inf
 
     def save_in_time(self, name: str, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
         """Keep arrays when it is time, or when the job has to leave."""
@@ -89,9 +101,16 @@ class _Kept(Checkpoints):
             super().save_in_time(name, arrays)
 
     def save(self, name: str, arrays: dict[str, np.ndarray]) -> None:
-        """Keep arrays; of an optimizer's state, the circuit too."""
+        """Keep arrays; of an optimizer's state, the circuit too.
+
+        Another depth of a sweep may begin with less than the one before has reached.
+        """
         super().save(name, arrays)
-        if name == "state":
+        if name != "state":
+            return
+        infidelity = arrays["history"][-1, 1]
+        if infidelity <= self._best:
+            self._best = infidelity
             best = write_best(self._attempt_directory, self._asked, arrays)
             self._reporter.send("best", **best)
 
@@ -161,7 +180,7 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
 
     Args:
         directory: The attempt's directory; the files go to a new one in it.
-        arrays: As `aqc.optimize.State.arrays` gives them.
+        arrays: As `aqc.optimize.State.arrays` and `Ansatz.frame` give them.
 
     Returns:
         {infidelity, evaluations, directory}; the infidelity is the optimizer's, not certified.
@@ -174,25 +193,18 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
     from aqc.optimize import State
 
     state = State.restored(arrays)
-    settings = problem.ansatz
-    start = Ansatz.from_trotter(
-        problem.to_hamiltonian(),
-        problem.time,
-        problem.product_state(),
-        layers=settings.layers,
-        order=settings.order,
-        block=settings.block,
-    )
-    matrices = BLOCKS[settings.block].matrices(state.point)  # type: ignore[arg-type]
+    block = BLOCKS[problem.ansatz.block]
+    matrices = block.matrices(state.point)  # type: ignore[arg-type]
+    ansatz = Ansatz.framed(arrays, unitary(np.asarray(matrices)))
     circuit = synthesize(
-        start.with_blocks(unitary(np.asarray(matrices))).circuit(),
+        ansatz.circuit(),
         problem.circuit.basis,
         problem.circuit.coupling_map,
         problem.seed,
     ).circuit
     gates, depth = two_qubit_counts(circuit)
     best = {"infidelity": state.history[-1][1], "evaluations": state.evaluations}
-    stage = directory / f"best-{state.evaluations}"
+    stage = directory / f"best-{ansatz.layers}-{state.evaluations}"
     stage.mkdir(exist_ok=True)
     (stage / "circuit.qasm").write_text(qasm.to_qasm3(circuit))
     (stage / "circuit.qasm2").write_text(qasm.to_qasm2(circuit))
@@ -201,7 +213,7 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
         "best_so_far": True,
         "certified": False,
         "num_qubits": problem.num_qubits,
-        "layers": settings.layers,
+        "layers": ansatz.layers,
         "basis": problem.circuit.basis,
         "two_qubit_gates": gates,
         "two_qubit_depth": depth,

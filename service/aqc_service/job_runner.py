@@ -13,12 +13,11 @@ from aqc_service.artifacts import attempt_directory, attempts_before, collect
 from aqc_service.attempts import Attempts
 from aqc_service.database import StorageError
 from aqc_service.nursery import Nursery
-from aqc_service.protocol import Exit, Task
+from aqc_service.protocol import LIBRARIES_MEMORY, Exit, Task
 from aqc_service.records import Artifact, Job
 from aqc_service.run import Outcome, Run, describe_exit
 from aqc_service.settings import ServiceSettings
 
-_BASE_MEMORY = 600e6  # what the libraries of a child occupy; part of every prediction
 _LEAST_EXTRA = 256e6
 _RETRY_SECONDS = 1.0
 _STORAGE_PAUSE = 5.0
@@ -152,7 +151,7 @@ class JobRunner:
             problem=job.problem,
             directory=directory,
             earlier=tuple(map(str, earlier)),
-            memory_bytes=int(max(memory - _BASE_MEMORY, _LEAST_EXTRA)),
+            memory_bytes=int(max(memory - LIBRARIES_MEMORY, _LEAST_EXTRA)),
             checkpoint_seconds=self._settings.checkpoint_seconds,
         )
 

@@ -19,6 +19,9 @@ from aqc_service.processes import kill_group
 _WARM_SECONDS = 120.0
 _MOST_CALLS = 500  # what libraries cache of call after call goes with its process
 _WAITING_PER_PROCESS = 4
+# Replies after which a process is of no more use: it has ended, or the memory that the call could
+# not have may be what the calls before it left behind.
+_LAST = {"lost", "slow", "memory"}
 
 log = structlog.get_logger("aqc.api")
 
@@ -196,11 +199,10 @@ class KernelPool:
         try:
             process = self._take()
             reply = process.ask(header, body, self._seconds)
-            # Memory that a call could not have may be what the calls before it left behind.
-            if process.is_alive and process.calls < _MOST_CALLS and reply.kind != "memory":
-                self._idle.put(process)
-            else:
+            if reply.kind in _LAST or process.calls >= _MOST_CALLS:
                 self._drop(process)
+            else:
+                self._idle.put(process)
             return reply
         finally:
             with self._lock:

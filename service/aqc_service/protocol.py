@@ -9,6 +9,10 @@ Order = Literal["finish", "cancel"]
 """On the child's stdin: stop optimizing and certify, or write the best so far and end."""
 
 
+LIBRARIES_MEMORY = 600e6
+"""What the libraries of a child occupy; part of every prediction."""
+
+
 class Exit(IntEnum):
     """Exit codes of a child."""
 

@@ -26,6 +26,8 @@ FILES = (
     "convergence.svg",
     RESULT,
 )
+# Of a sweep over depths alone.
+SWEEP_FILES = ("sweep.png", "sweep.svg")
 
 
 def check_directory(directory: Path, *, force: bool) -> None:
@@ -50,7 +52,7 @@ def check_directory(directory: Path, *, force: bool) -> None:
             f"{directory} must be empty, but holds {_some(present)}; name another directory, or "
             "write beside them by --force."
         )
-    for name in set(FILES).intersection(present):
+    for name in {*FILES, *SWEEP_FILES}.intersection(present):
         if not (directory / name).is_file():
             raise InputError(f"{directory / name} must be a file to be replaced, but is not.")
     try:
@@ -78,10 +80,12 @@ def write_result(directory: Path, result: "CompileResult", problem: "Problem") -
         _write_json(stage / "problem.json", problem.model_dump(mode="json"))
         _write_json(stage / RESULT, result.to_dict())
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / RESULT).unlink(missing_ok=True)
-        for file in FILES:
+        for file in (RESULT, *SWEEP_FILES):
+            (directory / file).unlink(missing_ok=True)
+        files = tuple(file for file in (*SWEEP_FILES, *FILES) if (stage / file).exists())
+        for file in files:
             os.replace(stage / file, directory / file)
-    return tuple(directory / file for file in FILES)
+    return tuple(directory / file for file in files)
 
 
 def read_result(directory: Path) -> dict[str, Any]:
@@ -117,9 +121,14 @@ def _write_figures(stage: Path, result: "CompileResult", problem: "Problem") -> 
     drawn = {
         "circuit": figures.brickwork(problem.num_qubits, result.bricks),
         "convergence": figures.convergence(
-            result.optimum.history, result.trotter.infidelity, problem.goal.infidelity
+            result.optimum.history,
+            result.trotter.infidelity if result.trotter else None,
+            problem.goal.infidelity,
         ),
     }
+    if len(result.depths) > 1:
+        depths = [(d.layers, d.infidelity, d.trotter_infidelity) for d in result.depths]
+        drawn["sweep"] = figures.depth_sweep(depths, problem.goal.infidelity)
     for name, figure in drawn.items():
         for suffix in ("png", "svg"):
             figures.save(figure, stage / f"{name}.{suffix}")

@@ -117,10 +117,10 @@ async def job_plot(
     request: Request,
     store: StoreDep,
     job_id: describe.JobId,
-    plot: Literal["convergence", "circuit"],
+    plot: Literal["convergence", "circuit", "sweep"],
     extension: Literal["svg", "png"],
 ) -> Response:
-    """Return a plot of a finished job.
+    """Return a plot of a finished job; `sweep` if it fitted several depths.
 
     ```sh
     curl -o convergence.svg http://127.0.0.1:8765/v1/jobs/$JOB/plots/convergence.svg

@@ -1,4 +1,4 @@
-"""The routes of the page: a new job, one job, the shelf of kernels, the API's operations, and their static files."""
+"""The routes of the page: jobs, kernels, the API's operations, and their static files."""
 
 import hashlib
 from importlib.resources import files

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +59,23 @@ def app(app: Any, shared_pool: KernelPool) -> Any:
     app.state.kernel_pool = KernelPool(1, 1, 1, 1.0)  # the shared one goes on
 
 
-def own_pool(app: Any, **given: Any) -> KernelPool:
-    options = {"size": 1, "threads": 1, "memory_bytes": 2_000_000_000, "seconds": 60.0}
-    app.state.kernel_pool = KernelPool(**{**options, **given})  # type: ignore[arg-type]
-    return app.state.kernel_pool
+OwnPool = Callable[..., KernelPool]
+
+
+@pytest.fixture
+def own_pool(app: Any) -> Iterator[OwnPool]:
+    """Gives the application another pool, which ends with the test."""
+    pools = []
+
+    def make(**given: Any) -> KernelPool:
+        options = {"size": 1, "threads": 1, "memory_bytes": 2_000_000_000, "seconds": 60.0}
+        app.state.kernel_pool = KernelPool(**{**options, **given})  # type: ignore[arg-type]
+        pools.append(app.state.kernel_pool)
+        return pools[-1]
+
+    yield make
+    for pool in pools:
+        pool.close()
 
 
 def problem(response: httpx.Response, status: int) -> dict[str, Any]:
@@ -248,8 +261,10 @@ def test_malformed_bodies_never_break_it(api: httpx.Client) -> None:
 # --- the pool
 
 
-def test_a_call_that_dies_is_told_and_the_next_one_is_answered(app: Any, api: httpx.Client) -> None:
-    pool = own_pool(app)
+def test_a_call_that_dies_is_told_and_the_next_one_is_answered(
+    own_pool: OwnPool, api: httpx.Client
+) -> None:
+    pool = own_pool()
     assert api.post(MERGE, json=SMALL).status_code == 200
     (process,) = pool._processes
     psutil.Process(process.pid).suspend()
@@ -262,20 +277,20 @@ def test_a_call_that_dies_is_told_and_the_next_one_is_answered(app: Any, api: ht
     assert "died" in found["detail"]
     assert response.headers["Retry-After"] == "2"
     assert api.post(MERGE, json=SMALL).status_code == 200
-    pool.close()
 
 
-def test_a_process_that_died_idle_is_replaced_unnoticed(app: Any, api: httpx.Client) -> None:
-    pool = own_pool(app)
+def test_a_process_that_died_idle_is_replaced_unnoticed(
+    own_pool: OwnPool, api: httpx.Client
+) -> None:
+    pool = own_pool()
     assert api.post(MERGE, json=SMALL).status_code == 200
     (process,) = pool._processes
     process.end()
     assert api.post(MERGE, json=SMALL).status_code == 200
-    pool.close()
 
 
-def test_too_many_callers_are_asked_to_come_again(app: Any, api: httpx.Client) -> None:
-    pool = own_pool(app)
+def test_too_many_callers_are_asked_to_come_again(own_pool: OwnPool, api: httpx.Client) -> None:
+    pool = own_pool()
     assert api.post(MERGE, json=SMALL).status_code == 200
     (process,) = pool._processes
     psutil.Process(process.pid).suspend()
@@ -288,32 +303,29 @@ def test_too_many_callers_are_asked_to_come_again(app: Any, api: httpx.Client) -
         assert [call.result().status_code for call in calls] == [200] * 5
     assert "5 calls of kernels run or wait already" in problem(response, 429)["detail"]
     assert response.headers["Retry-After"] == "2"
-    pool.close()
 
 
-def test_a_pool_that_is_gone(app: Any, api: httpx.Client) -> None:
-    own_pool(app).close()
+def test_a_pool_that_is_gone(own_pool: OwnPool, api: httpx.Client) -> None:
+    own_pool().close()
     assert problem(api.post(MERGE, json=SMALL), 503)["detail"] == "The service is stopping."
 
 
 def test_a_process_that_cannot_be_started(
-    app: Any, api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    own_pool: OwnPool, api: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = own_pool(app)
+    own_pool()
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     found = problem(api.post(MERGE, json=SMALL), 503)
     assert "No process for kernels could be started" in found["detail"]
-    pool.close()
 
 
-def test_a_call_that_takes_too_long_becomes_a_job(app: Any, api: httpx.Client) -> None:
-    pool = own_pool(app, seconds=0.3)
+def test_a_call_that_takes_too_long_becomes_a_job(own_pool: OwnPool, api: httpx.Client) -> None:
+    own_pool(seconds=0.3)
     assert api.post(MERGE, json=SMALL).status_code in (200, 202)  # the kernel's first call is slow
     big = {"lora_a": [np.ones((8, 200)).tolist()] * 8, "lora_b": [np.ones((200, 8)).tolist()] * 8}
     response = api.post(MERGE, json={**big, "steps": 2000})
     assert response.status_code == 202
     assert response.json()["kind"] == "kernel"
-    pool.close()
 
 
 def test_processes_end_with_the_pool_and_with_the_api(tmp_path: Path) -> None:
