@@ -17,7 +17,7 @@ import numpy as np
 
 from aqc.cost import MAX_DENSE_QUBITS, choose_engine, memory, work
 from aqc.errors import InputError
-from aqc.forecast import Forecast, forecast
+from aqc.forecast import LAYERS_PER_STEP, Forecast, forecast
 from aqc.problem import Problem
 from aqc.settings import MAX_LAYERS
 from aqc.threads import one_blas_thread
@@ -228,7 +228,7 @@ def _certifying(problem: Problem, seen: Forecast, layers: int) -> float:
 def _seconds(problem: Problem, seen: Forecast, layers: int) -> float:
     """Return the wall time of all stages."""
     n, chi, speed = problem.num_qubits, seen.bond, multiplication_rate() / _REFERENCE_RATE
-    evolved = 1.5 * (10 * seen.steps + 1) * n / 2
+    evolved = 1.5 * (LAYERS_PER_STEP * seen.steps + 1) * n / 2
     depths = problem.ansatz.layers if isinstance(problem.ansatz.layers, tuple) else (layers,)
     if problem.ansatz.layers == "auto":
         depths = tuple(range(1, layers + 1, 2))
