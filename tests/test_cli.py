@@ -53,6 +53,11 @@ class FakeResult:
                 "infidelity_bound": 0.0123,
                 "bound_kind": "with estimate",
             },
+            "observables": {
+                "energy": {"circuit": -1.5, "target": -1.25, "error": -0.25},
+                "z": {"max_error": 0.01},
+                "zz": {"max_error": 0.02},
+            },
             "trotter": {
                 "order": 2,
                 "infidelity": 0.1,
@@ -84,7 +89,7 @@ def compiler(monkeypatch):
         module.compile_problem = function
         monkeypatch.setitem(sys.modules, "aqc.compile", module)
 
-    def quick(settings, *, progress):
+    def quick(settings, *, progress, target):
         progress(Progress("target"))
         progress(Progress("optimize", 1.0, 2, 0.008))
         return FakeResult()
@@ -178,7 +183,7 @@ def test_problem_from_standard_input(tmp_path, compiler):
 
 
 def test_missed_goal_is_no_failure(problem, tmp_path, compiler):
-    compiler(lambda settings, *, progress: FakeResult("stalled"))
+    compiler(lambda settings, *, progress, target: FakeResult("stalled"))
     result = call("compile", problem, "--out", tmp_path / "out")
     assert result.exit_code == 0
     assert "goal missed" in result.stdout
@@ -213,7 +218,7 @@ def test_without_a_terminal_there_is_a_line_for_each_stage(problem, tmp_path, co
 
 
 def test_interrupted_optimization_is_written_and_said(problem, tmp_path, compiler):
-    compiler(lambda settings, *, progress: FakeResult("interrupted"))
+    compiler(lambda settings, *, progress, target: FakeResult("interrupted"))
     result = call("compile", problem, "--out", tmp_path / "out")
     assert result.exit_code == 130
     assert "interrupted: the best circuit so far" in result.stdout
@@ -253,14 +258,14 @@ def test_failure_while_writing_leaves_the_old_result(problem, tmp_path, compiler
 
 
 def test_truncation_is_refused_and_divergence_is_a_failure(problem, tmp_path, compiler):
-    def truncate(settings, *, progress):
+    def truncate(settings, *, progress, target):
         raise TruncationError("The target needs more than `target.max_bond` = 4.")
 
     compiler(truncate)
     result = call("compile", problem, "--out", tmp_path / "out")
     assert refused_after_start(result, f"{problem}: The target needs more")
 
-    def diverge(settings, *, progress):
+    def diverge(settings, *, progress, target):
         raise DivergenceError("The objective is not finite.")
 
     compiler(diverge)
@@ -339,7 +344,7 @@ def test_directory_with_a_result_is_refused_unless_forced(problem, tmp_path, com
     (out / "notes.txt").write_text("mine")
     (out / "circuit.qasm").write_text("old")
     calls = []
-    compiler(lambda settings, *, progress: calls.append(settings) or FakeResult())
+    compiler(lambda settings, *, progress, target: calls.append(settings) or FakeResult())
 
     assert refused(call("compile", problem, "--out", out), "already holds a result", "--force")
     assert (calls, (out / "circuit.qasm").read_text()) == ([], "old")

@@ -66,7 +66,7 @@ def refuse(data):
         (
             {"target": {"tolerence": 1}},
             "/target/tolerence",
-            "`target` has the fields tolerance, max_bond, evolver, but not "
+            "`target` has the fields tolerance, max_bond, evolver, circuit, state, but not "
             '"tolerence"; did you mean `tolerance`?',
         ),
         (

@@ -13,7 +13,6 @@ from aqc.checkpoint import Checkpoints, load_arrays
 from aqc.errors import InputError
 from aqc.problem import Problem
 from aqc.progress import Progress
-from aqc.settings import fitting_order
 from aqc_service.child import Orders, Reporter, Stopped
 from aqc_service.protocol import LIBRARIES_MEMORY, Task
 
@@ -70,7 +69,14 @@ def run(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     write_result(directory / "out", result, problem)
     full = result.to_dict()
     optimizer = {name: full["optimizer"][name] for name in ("name", "status", "evaluations")}
-    return {name: full[name] for name in _SUMMARY} | optimizer
+    return {name: full[name] for name in _SUMMARY} | optimizer | _largest_errors(full)
+
+
+def _largest_errors(full: dict[str, Any]) -> dict[str, Any]:
+    """Return the observables without the lists that grow with the chain."""
+    found = full["observables"]
+    largest = {name: {"max_error": found[name]["max_error"]} for name in ("z", "zz")}
+    return {"observables": {"energy": found["energy"], **largest}}
 
 
 class _Kept(Checkpoints):
@@ -174,7 +180,7 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
 
     Args:
         directory: The attempt's directory; the files go to a new one in it.
-        arrays: As `aqc.optimize.State.arrays` gives them, and the number of layers.
+        arrays: As `aqc.optimize.State.arrays` and `Ansatz.frame` give them.
 
     Returns:
         {infidelity, evaluations, directory}; the infidelity is the optimizer's, not certified.
@@ -187,26 +193,18 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
     from aqc.optimize import State
 
     state = State.restored(arrays)
-    settings = problem.ansatz
-    layers = int(arrays["layers"])
-    start = Ansatz.from_trotter(
-        problem.to_hamiltonian(),
-        problem.time,
-        problem.product_state(),
-        layers=layers,
-        order=fitting_order(layers),
-        block=settings.block,
-    )
-    matrices = BLOCKS[settings.block].matrices(state.point)  # type: ignore[arg-type]
+    block = BLOCKS[problem.ansatz.block]
+    matrices = block.matrices(state.point)  # type: ignore[arg-type]
+    ansatz = Ansatz.framed(arrays, unitary(np.asarray(matrices)))
     circuit = synthesize(
-        start.with_blocks(unitary(np.asarray(matrices))).circuit(),
+        ansatz.circuit(),
         problem.circuit.basis,
         problem.circuit.coupling_map,
         problem.seed,
     ).circuit
     gates, depth = two_qubit_counts(circuit)
     best = {"infidelity": state.history[-1][1], "evaluations": state.evaluations}
-    stage = directory / f"best-{layers}-{state.evaluations}"
+    stage = directory / f"best-{ansatz.layers}-{state.evaluations}"
     stage.mkdir(exist_ok=True)
     (stage / "circuit.qasm").write_text(qasm.to_qasm3(circuit))
     (stage / "circuit.qasm2").write_text(qasm.to_qasm2(circuit))
@@ -215,7 +213,7 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
         "best_so_far": True,
         "certified": False,
         "num_qubits": problem.num_qubits,
-        "layers": layers,
+        "layers": ansatz.layers,
         "basis": problem.circuit.basis,
         "two_qubit_gates": gates,
         "two_qubit_depth": depth,

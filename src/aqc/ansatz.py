@@ -84,6 +84,15 @@ class Ansatz:
         """Return the same ansatz with other blocks."""
         return replace(self, blocks=blocks)
 
+    def frame(self) -> dict[str, np.ndarray]:
+        """Return all but the blocks as named arrays: what a checkpoint needs beside them."""
+        return {"product": self.state, "layers": np.array(self.layers)}
+
+    @classmethod
+    def framed(cls, frame: dict[str, np.ndarray], blocks: np.ndarray) -> "Ansatz":
+        """Return the ansatz of a `frame` with its blocks."""
+        return cls(frame["product"], int(frame["layers"]), blocks)
+
     def deepened(self, layers: int) -> "Ansatz":
         """Return the same circuit with identity layers behind it, `layers` in all.
 

@@ -1,5 +1,6 @@
 """Named arrays in a file that is either whole or not there."""
 
+import hashlib
 import os
 import tempfile
 import time
@@ -40,7 +41,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise InputError(f"`{path}` must be a checkpoint written by aqc: {error}.") from error
+        raise InputError(f"`{path}` must be an .npz file written by aqc: {error}.") from error
 
 
 class Checkpoints:
@@ -57,7 +58,8 @@ class Checkpoints:
 
     def __init__(self, directory: Path, problem: str, interval: float = 10.0):
         self._directory = directory
-        self._problem = np.array(problem)
+        # A problem may bring megabytes along, and NumPy keeps four bytes a character.
+        self._problem = np.array(hashlib.sha256(problem.encode()).hexdigest())
         self._interval = interval
         self._written = -np.inf
         directory.mkdir(parents=True, exist_ok=True)

@@ -159,12 +159,16 @@ def summary(result: dict[str, Any]) -> str:
         "infidelity": f"{_short(result['infidelity'])} (goal {goal:.3g}) after "
         f"{optimizer['evaluations']} evaluations",
         "bound": bound(result["certificate"]),
+        "observables": _largest_errors(result["observables"]),
         "two-qubit gates": f"{result['two_qubit_gates']}, depth {result['two_qubit_depth']}",
-        "best Trotter": f"infidelity {_short(trotter['infidelity'])}{_ratio(result)}: order "
-        f"{trotter['order']}, {trotter['two_qubit_gates']} two-qubit gates, depth "
-        f"{trotter['two_qubit_depth']}",
-        "seconds": f"{total:.1f} ({parts})",
     }
+    if trotter is not None:
+        rows["best Trotter"] = (
+            f"infidelity {_short(trotter['infidelity'])}{_ratio(result)}: order "
+            f"{trotter['order']}, {trotter['two_qubit_gates']} two-qubit gates, depth "
+            f"{trotter['two_qubit_depth']}"
+        )
+    rows["seconds"] = f"{total:.1f} ({parts})"
     lines = [table(rows)]
     if len(result.get("sweep", ())) > 1:  # results of earlier versions have none
         lines += ["", sweep_table(result["sweep"])]
@@ -257,6 +261,16 @@ def table(rows: dict[str, str]) -> str:
 def _short(infidelity: float) -> str:
     # Rounding may leave -0.0 where nothing is lost.
     return f"{infidelity + 0.0:.3g}"
+
+
+def _largest_errors(observables: dict[str, Any]) -> str:
+    parts = [
+        f"<{name.upper()}> within {observables[name]['max_error']:.2g}" for name in ("z", "zz")
+    ]
+    energy = observables["energy"]
+    if energy is not None:
+        parts.append(f"energy {energy['circuit']:.5g} (target {energy['target']:.5g})")
+    return ", ".join(parts)
 
 
 def _ratio(result: dict[str, Any]) -> str:

@@ -150,21 +150,22 @@ def _fit_one(
     def on_step(state: State) -> None:
         nonlocal told
         if kept:
-            kept.save_in_time("state", lambda: {**state.arrays(), "layers": np.array(layers)})
+            kept.save_in_time("state", lambda: {**state.arrays(), **first.frame()})
         # The first call also tells where it began: at the start, or where it was resumed.
         for count, infidelity in state.history[told:]:
             report(Progress("optimize", count / most, before + count, infidelity, shown))
         told = len(state.history)
 
-    trotter = start(layers)
+    first = start(layers)
     shallower = [depth for depth in done if depth.layers < layers]
     rivals = []
     if shallower:
         best = min(shallower, key=lambda depth: depth.infidelity)
-        rivals = [best.ansatz.deepened(layers)]
+        if np.array_equal(best.ansatz.state, first.state):  # always so for an evolution
+            rivals = [best.ansatz.deepened(layers)]
     report(Progress("compile", None, before, layers=shown))
     fitted = fit(
-        trotter,
+        first,
         target,
         rivals=rivals,
         objective=problem.objective,

@@ -18,6 +18,7 @@ import numpy as np
 from aqc.cost import MAX_DENSE_QUBITS, choose_engine, memory, work
 from aqc.errors import InputError
 from aqc.forecast import LAYERS_PER_STEP, Forecast, forecast
+from aqc.given import GivenCircuit
 from aqc.problem import Problem
 from aqc.settings import MAX_LAYERS
 from aqc.threads import one_blas_thread
@@ -130,7 +131,12 @@ def check_memory(problem: Problem, chi: int | None = None) -> None:
     most = Forecast(chi or problem.target.max_bond, _MAX_CIRCUIT_BOND, 1)
     if _needed(problem, most, layers) <= limit:
         return
-    seen = least if _needed(problem, least, layers) > limit else _forecast(problem, chi)
+    if _needed(problem, least, layers) > limit:
+        seen = least
+    elif chi is None and not _is_forecast(problem):
+        return  # it is known once the target is made
+    else:
+        seen = _forecast(problem, chi)
     predicted = _needed(problem, seen, layers)
     if predicted > limit:
         raise _refusal(predicted, layers, seen.bond, problem.limits.memory_gb)
@@ -143,6 +149,11 @@ def _refusal(predicted: float, layers: int, bond: int, limit: float) -> InputErr
         f"`target.tolerance`, or allow more memory.",
         "/limits/memory_gb",
     )
+
+
+def _is_forecast(problem: Problem) -> bool:
+    """Whether the bond dimension can be forecast before the target is made."""
+    return problem.target.circuit is None and not isinstance(problem.initial_state, GivenCircuit)
 
 
 def most_layers(problem: Problem) -> int:
@@ -185,15 +196,21 @@ def _deepest(problem: Problem, seen: Forecast) -> int:
 
 
 def _forecast(problem: Problem, chi: int | None = None) -> Forecast:
-    """Return the forecast, with the target's bond dimension once that is known."""
+    """Return the forecast, with the target's bond dimension once that is known.
+
+    A state that is given has its bond dimension, and what a circuit makes at most 2^(n/2); only
+    product states that evolve are looked at more closely.
+    """
     settings = problem.target
-    seen = forecast(
-        problem.to_hamiltonian(),
-        problem.product_state(),
-        problem.time,
-        settings.tolerance,
-        settings.max_bond,
-    )
+    evolution = problem.evolution()
+    if evolution is None or isinstance(problem.initial_state, GivenCircuit):
+        most = 2 ** min(problem.num_qubits // 2, 60)
+        bond = settings.state.max_bond if settings.state else most
+        seen = Forecast(min(bond, settings.max_bond), most, 0)
+    else:
+        hamiltonian, time = evolution
+        product = problem.product_state()
+        seen = forecast(hamiltonian, product, time, settings.tolerance, settings.max_bond)
     return seen if chi is None else replace(seen, bond=chi)
 
 

@@ -10,10 +10,11 @@ from typing import Protocol
 import numpy as np
 
 from aqc import tebd
+from aqc.disentangle import likeliest_product
 from aqc.errors import InputError
 from aqc.gates import evolution
 from aqc.hamiltonian import Hamiltonian
-from aqc.mps import MPS, log_overlap
+from aqc.mps import MPS, log_overlap, right_canonical
 from aqc.target import Target
 from aqc.threads import one_blas_thread
 from aqc.trotter import Layer, evolution_layers, optimized_schedule, splits_exactly
@@ -33,7 +34,7 @@ class Evolver(Protocol):
     def __call__(
         self,
         hamiltonian: Hamiltonian,
-        state: np.ndarray,
+        state: np.ndarray | MPS,
         time: float,
         *,
         steps: int,
@@ -47,7 +48,7 @@ class Evolver(Protocol):
 @one_blas_thread()
 def evolve_within(
     hamiltonian: Hamiltonian,
-    state: np.ndarray,
+    state: np.ndarray | MPS,
     time: float,
     *,
     tolerance: float,
@@ -55,11 +56,11 @@ def evolve_within(
     evolver: str = "native",
     progress: Callable[[float], None] | None = None,
 ) -> Target:
-    """Return exp(-iHt) of a product state as an MPS, within an infidelity.
+    """Return exp(-iHt) of a state as an MPS, within an infidelity.
 
     Args:
         hamiltonian: A chain.
-        state: One-qubit states, shape (n, 2).
+        state: One-qubit states, shape (n, 2), or an MPS.
         time: t, in units of 1/energy; any sign.
         tolerance: Largest infidelity by truncation and Trotter error together.
         max_bond: Largest bond dimension.
@@ -80,6 +81,9 @@ def evolve_within(
     """
     check_phases(hamiltonian, time)
     run = _evolver(evolver)
+    sites = state if isinstance(state, np.ndarray) else likeliest_product(state)
+    if isinstance(state, MPS):
+        state = right_canonical(state)
     allowed = float(np.arcsin(np.sqrt(tolerance)))
     if splits_exactly(hamiltonian) or time == 0:
         evolved = run(
@@ -94,7 +98,7 @@ def evolve_within(
         )
         return Target(evolved.mps, evolved.angle, 0.0, True, evolved.weight, 1, evolver)
     budget = TRUNCATION_SHARE * allowed
-    steps = guess_steps(hamiltonian, state, time, 0.7 * (allowed - budget))
+    steps = guess_steps(hamiltonian, sites, time, 0.7 * (allowed - budget))
     while True:
         evolved = run(
             hamiltonian,

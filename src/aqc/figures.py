@@ -68,7 +68,7 @@ _DARK = _Theme(
 
 def convergence(
     history: Sequence[tuple[int, float]],
-    trotter_infidelity: float,
+    trotter_infidelity: float | None,
     goal: float,
     *,
     dark: bool = False,
@@ -81,7 +81,7 @@ def convergence(
     Args:
         history: Pairs (evaluation, infidelity), in order; may be empty.
         trotter_infidelity: 1 - F of the best plain Trotter circuit, at the same depth or the
-            next one that it can have.
+            next one that it can have; None where there is none.
         goal: The infidelity asked for.
         dark: Light on dark.
 
@@ -100,14 +100,16 @@ def convergence(
     pairs = np.array(history, dtype=float).reshape(-1, 2)
     steps, values = pairs[:, 0], np.maximum(pairs[:, 1], _FLOOR)
     best = np.minimum.accumulate(values)
-    _log_axis(axes, np.append(values, [max(trotter_infidelity, _FLOOR), max(goal, _FLOOR)]))
+    levels = [goal] if trotter_infidelity is None else [goal, trotter_infidelity]
+    _log_axis(axes, np.append(values, np.maximum(levels, _FLOOR)))
     axes.grid(True, color=theme.grid, linewidth=0.6)
     axes.set(xlabel="evaluations", ylabel="infidelity  $1 - F$", axisbelow=True)
     axes.set_xlim(0, max(steps.max(initial=0), 10) * 1.02)
     axes.plot(steps, values, ".", color=theme.line, alpha=0.6, markersize=5, markeredgewidth=0)
     axes.plot(steps, best, color=theme.line, linewidth=1.8, drawstyle="steps-post")
     # The curve falls from the upper left, so the labels meet neither it nor each other.
-    _level(axes, "plain Trotter, no shallower", trotter_infidelity, theme.trotter, "right")
+    if trotter_infidelity is not None:
+        _level(axes, "plain Trotter, no shallower", trotter_infidelity, theme.trotter, "right")
     _level(axes, "goal", goal, theme.goal, "left")
     if best.size:
         axes.set_title(f"best infidelity {best[-1]:.3g}", loc="left", color=theme.ink, fontsize=10)

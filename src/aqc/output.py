@@ -121,7 +121,9 @@ def _write_figures(stage: Path, result: "CompileResult", problem: "Problem") -> 
     drawn = {
         "circuit": figures.brickwork(problem.num_qubits, result.bricks),
         "convergence": figures.convergence(
-            result.optimum.history, result.trotter.infidelity, problem.goal.infidelity
+            result.optimum.history,
+            result.trotter.infidelity if result.trotter else None,
+            problem.goal.infidelity,
         ),
     }
     if len(result.depths) > 1:

@@ -1,5 +1,6 @@
 """What a problem may set beside its physics: frozen, strict, every field with a default."""
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -12,11 +13,24 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 from pydantic.config import JsonDict
 
 from aqc.checks import integer, shown
 from aqc.errors import InputError
+from aqc.given import (
+    CIRCUIT_SCHEMA,
+    START_SCHEMA,
+    STATE_SCHEMA,
+    GivenCircuit,
+    GivenState,
+    RandomStart,
+    read_circuit,
+    read_start,
+    read_state,
+    to_json,
+)
 from aqc.refusals import refuses_in_sentences
 
 
@@ -43,8 +57,36 @@ class GoalSettings(Settings):
     """1 - F of the emitted circuit against the target state, at which the optimizer may stop."""
 
 
+def _optional(read: Callable[[Any], Any]) -> PlainValidator:
+    return PlainValidator(lambda value: None if value is None else read(value))
+
+
+def _or_null(schema: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"oneOf": [{"type": "null"}, schema]})
+
+
+_TargetCircuit = Annotated[
+    GivenCircuit | None,
+    _optional(lambda value: read_circuit(value, "/target/circuit")),
+    PlainSerializer(to_json),
+    _or_null(CIRCUIT_SCHEMA),
+]
+_TargetState = Annotated[
+    GivenState | None,
+    _optional(lambda value: read_state(value, "/target/state")),
+    PlainSerializer(to_json),
+    _or_null(STATE_SCHEMA),
+]
+_Start = Annotated[
+    GivenCircuit | RandomStart | None,
+    PlainValidator(read_start),
+    PlainSerializer(to_json),
+    WithJsonSchema(START_SCHEMA),
+]
+
+
 class TargetSettings(Settings):
-    """How accurately the evolved state is computed that the circuit has to reach."""
+    """The state to reach, where it is not an evolved one, and how accurately it is computed."""
 
     tolerance: Annotated[float, Field(gt=0, le=0.1, examples=[1e-6])] = 1e-4
     """Largest infidelity of the target itself; default goal.infidelity / 100 in [1e-8, 1e-4]."""
@@ -54,6 +96,30 @@ class TargetSettings(Settings):
 
     evolver: Annotated[Literal["native", "quimb"], Field(examples=["native"])] = "native"
     """Which time evolution computes the target: this package's own or quimb's."""
+
+    circuit: Annotated[_TargetCircuit, Field(examples=[None])] = None
+    """The target is what this circuit makes of |0...0>, in place of an evolved state."""
+
+    state: Annotated[_TargetState, Field(examples=[None])] = None
+    """The target is this state, in place of an evolved one."""
+
+    @field_validator("state")
+    @classmethod
+    def _one_target(cls, state: GivenState | None, info: ValidationInfo) -> GivenState | None:
+        if state is not None and info.data.get("circuit") is not None:
+            raise InputError(
+                "`target` must have either `circuit` or `state`, but has both.", "/target/state"
+            )
+        return state
+
+    @property
+    def given(self) -> GivenCircuit | GivenState | None:
+        """The circuit or state to reach, None where the target is an evolved state."""
+        return self.circuit or self.state
+
+
+def _is_random(start: Any) -> bool:
+    return isinstance(start, RandomStart) or (isinstance(start, Mapping) and "random" in start)
 
 
 MAX_LAYERS = 10_000
@@ -136,6 +202,22 @@ class AnsatzSettings(Settings):
 
     block: Annotated[Literal["su4"], Field(examples=["su4"])] = "su4"
     """Kind of two-qubit block: su4 is any two-qubit gate."""
+
+    start: Annotated[_Start, Field(examples=[{"random": 1}])] = None
+    """Where the blocks start; null: at Trotter's circuit, or at one derived from the target."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _layers_of_a_start(cls, fields: Any) -> Any:
+        start = fields.get("start") if isinstance(fields, Mapping) else None
+        is_circuit = start is not None and not _is_random(start)
+        if is_circuit and fields.get("layers", "auto") == "auto":
+            raise InputError(
+                "`ansatz.layers` must be given as a number or a list with a circuit as "
+                "`ansatz.start`: as many brick layers as the circuit has, or more.",
+                "/ansatz/layers",
+            )
+        return fields
 
     @field_validator("order")
     @classmethod
