@@ -96,8 +96,10 @@ def test_the_curl_commands_work_as_they_are(name, api, worker):
     job_id = api.post("/v1/jobs", json={**DOCUMENT_EXAMPLE, "name": "x"}).json()["id"]
     if name in ("job_result", "job_plot", "job_artifacts", "job_artifact"):
         worker.start(job_id)
-        files = ("circuit.qasm", "circuit.qpy", "result.json", "convergence.svg")
-        worker.succeed(job_id, dict.fromkeys(files, b"{}"))
+        files = dict.fromkeys(("circuit.qasm", "circuit.qpy", "result.json"), b"{}")
+        curve = {"history": [[1, 0.1]], "trotter_infidelity": 0.2, "goal": 0.01}
+        files["figures.json"] = json.dumps({"convergence": curve}).encode()
+        worker.succeed(job_id, files)
     if name in ("retry_job", "delete_job", "job_events"):
         api.post(f"/v1/jobs/{job_id}/cancel")
     if name == "show_job":
