@@ -5,6 +5,9 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any, Literal
 
+BASE_MEMORY = 600e6
+"""What the libraries of a child occupy, in bytes; part of every prediction."""
+
 Order = Literal["finish", "cancel"]
 """On the child's stdin: stop optimizing and certify, or write the best so far and end."""
 
@@ -22,7 +25,7 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True)
 class Task:
-    """What a child is to do; the first line on its stdin.
+    """What a child is to do; a line on its stdin.
 
     Attributes:
         run: "module:function" of the kind of job.

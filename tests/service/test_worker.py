@@ -52,7 +52,16 @@ def test_cancel_of_a_running_job_ends_its_child_within_a_second(service, kind):
     cancelled = service.reach(job.id, "cancelled")
     assert cancelled.is_terminal
     assert cancelled.reason is None
-    assert gone < 1.5  # a second, and what a busy machine adds
+    assert gone < 1.0
+
+
+def test_a_warm_child_runs_one_job_after_the_other(service):
+    jobs = [service.submit("which") for _ in range(3)]
+    pids = {service.reach(job.id, "succeeded").result["pid"] for job in jobs}
+    assert len(pids) == 1
+    service.reach(service.submit("fail").id, "failed")
+    after = service.reach(service.submit("which").id, "succeeded")
+    assert after.result["pid"] not in pids
 
 
 def test_cancel_of_a_queued_job_takes_it_out_of_the_queue(service):
