@@ -1,0 +1,29 @@
+"""The claims table: what each paper says, what was measured here, and against what."""
+
+from aqc import kernels
+
+_HEAD = """# The shelf: claims and what became of them
+
+Each row is a claim of the paper, tried by this repository's own tests (`make test`,
+`make test-slow`) at the size named. This file is written by `make catalogue` from the kernels.
+"""
+
+
+def claims_table() -> str:
+    """Return the table in Markdown, one section for each topic."""
+    loaded = [kernels.load(slug) for slug in kernels.slugs()]
+    lines = [_HEAD]
+    for topic in sorted({kernel.topic for kernel in loaded}):
+        lines += [
+            f"## {topic.capitalize()}\n",
+            "| kernel | paper's claim | measured here | baseline | outcome |",
+            "|---|---|---|---|---|",
+        ]
+        for kernel in (k for k in loaded if k.topic == topic):
+            name = f"[{kernel.slug}]({kernel.paper.link})"
+            lines += [
+                f"| {name} | {c.claim} | {c.measured} | {c.baseline} | {c.outcome} |"
+                for c in kernel.claims
+            ]
+        lines.append("")
+    return "\n".join(lines)
