@@ -16,8 +16,8 @@ from aqc_service.records import Job
 from aqc_service.settings import ServiceSettings
 
 _TICK = 0.05
-_STATE_SECONDS, _USAGE_SECONDS, _REPORT_SECONDS = 0.15, 0.25, 0.25
-_LEAVE_SECONDS = 0.7  # from the order to leave to SIGKILL: all is over within a second
+_STATE_SECONDS, _USAGE_SECONDS, _REPORT_SECONDS = 0.1, 0.25, 0.25
+_LEAVE_SECONDS = 0.6  # from the order to leave to SIGKILL: all is over within a second
 _WARM_SECONDS = 120.0
 _FINISH_FRACTION = 0.9
 _MAX_PROCESSES = 16
