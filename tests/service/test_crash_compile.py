@@ -38,9 +38,14 @@ def unbroken(asked):
 
 
 @pytest.fixture
-def served(tmp_path):
+def served(tmp_path, any_database):
     settings = make_settings(
-        tmp_path / "data", kinds=KINDS, max_lost=99, checkpoint_seconds=0.1, port=0
+        tmp_path / "data",
+        database_url=any_database,
+        kinds=KINDS,
+        max_lost=99,
+        checkpoint_seconds=0.1,
+        port=0,
     )
     service = Service(settings)
     yield service
