@@ -87,6 +87,7 @@ def test_what_is_not_json_is_400(api, store, body, fragment):
     [
         ({"time": "soon"}, "/time", "`time` must be a number"),
         ({"tme": 1}, "/tme", "did you mean `time`?"),
+        ({"nam": "x"}, "/nam", 'seed, name, tags, priority, but not "nam"; did you mean `name`?'),
         ({"name": 7}, "/name", "`name` must be a string, but is 7."),
         ({"name": "a\u0000b"}, "/name", "printable"),
         ({"name": "\ud800"}, "/name", "printable"),
@@ -96,7 +97,7 @@ def test_what_is_not_json_is_400(api, store, body, fragment):
         ({"priority": 101}, "/priority", "at most 100"),
         ({"priority": 1.0}, "/priority", "an integer"),
         ({"limits": {"wall_seconds": -1}}, "/limits/wall_seconds", "greater than 0"),
-        ({"limits": {"wall_secs": 1}}, "/limits/wall_secs", "has the fields"),
+        ({"limits": {"wall_secs": 1}}, "/limits/wall_secs", "memory_gb, wall_seconds, but not"),
         ({"limits": 3}, "/limits", "an object"),
         ({"limits": {"memory_gb": 0.1}}, "/limits/memory_gb", "must cover the predicted 0.6 GB"),
     ],
