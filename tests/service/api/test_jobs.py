@@ -329,6 +329,17 @@ def test_retry_makes_a_new_job_of_a_finished_one(api, job_id):
     assert response.headers["Location"] == f"/v1/jobs/{job['id']}" != f"/v1/jobs/{job_id}"
 
 
+def test_retry_with_a_key_is_one_job(api, job_id):
+    api.post(f"/v1/jobs/{job_id}/cancel")
+    headers = {"Idempotency-Key": "again"}
+    first, second = (api.post(f"/v1/jobs/{job_id}/retry", headers=headers) for _ in range(2))
+    assert first.json()["id"] == second.json()["id"] != job_id
+    assert "Idempotency-Replayed" not in first.headers
+    assert second.headers["Idempotency-Replayed"] == "true"
+    other = api.post("/v1/jobs", json=PROBLEM, headers=headers)
+    refused(other, 422, "used before with another body")
+
+
 def test_delete_takes_finished_jobs_only(api, job_id):
     response = api.delete(f"/v1/jobs/{job_id}")
     refused(response, 409, "must be finished")
