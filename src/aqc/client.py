@@ -74,7 +74,7 @@ class Event:
     """Something that happened to a job.
 
     Attributes:
-        seq: 1, 2, 3, ... without gaps.
+        seq: 1, 2, 3, ...; without gaps until a day after the job finished.
         kind: "state", "progress" or "message".
         data: What happened.
     """
