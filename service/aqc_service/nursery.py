@@ -14,12 +14,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import psutil
+import structlog
 
 from aqc_service.processes import adopt_orphans, end_strays, kill_group
 from aqc_service.protocol import BASE_MEMORY, Order, Task
 
-_TIDY_SECONDS = 2.0
+_TIDY_SECONDS = 5.0
 _MOST_IDLE_MEMORY = 1.5 * BASE_MEMORY
+
+log = structlog.get_logger()
 
 
 class Child:
@@ -166,6 +169,7 @@ class Nursery:
         """Keep a child for the next job if it is as new, or else replace it by a warm one."""
         can_stay = child.threads == self._threads and child.is_as_new()
         if not can_stay:
+            log.info("child replaced", pid=child.pid, memory=child.usage()[0])
             self._starter.submit(self._forget, child).result()
         with self._lock:
             if len(self._ready) < self._slots:
