@@ -21,6 +21,8 @@ from aqc_service.protocol import BASE_MEMORY, Order, Task
 
 _TIDY_SECONDS = 5.0
 _MOST_IDLE_MEMORY = 1.5 * BASE_MEMORY
+# With an arena for each of its twenty threads, the GNU library leaves 20 MB behind in every job.
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 
 log = structlog.get_logger()
 
@@ -41,6 +43,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
+            env={**os.environ, **_ENVIRONMENT},
         )
         self.pid = self._process.pid
         self._lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
