@@ -20,7 +20,7 @@ from aqc_service.settings import ServiceSettings
 
 _LEAST_EXTRA = 256e6
 _RETRY_SECONDS = 1.0
-_STORAGE_PAUSE = 5.0
+_LONGEST_PAUSE = 30.0
 
 _Found = TypeVar("_Found")
 
@@ -107,7 +107,7 @@ class JobRunner:
             run = self._run(job)
         except OSError as error:
             why = f"its files could not be written: {error.strerror}"
-            self._stopping.wait(_STORAGE_PAUSE)
+            self._await_storage(job)
             return self._patiently(lambda: self._attempts.hand_back(job, why=why, **spent)), None
         except Exception:
             # Whatever went wrong here, a job must not stay running for ever.
@@ -120,6 +120,10 @@ class JobRunner:
             return self._patiently(lambda: self._conclude(job, run)), run.outcome.code
         finally:
             self._nursery.give_back(run.child)
+
+    def _await_storage(self, job: Job) -> None:
+        """Give a full disk time, the longer the more attempts have met it."""
+        self._stopping.wait(min(0.5 * 2.0**job.attempt, _LONGEST_PAUSE))
 
     def _run(self, job: Job) -> Run:
         limits = json.loads(job.problem).get("limits", {})
@@ -181,7 +185,7 @@ class JobRunner:
         if outcome.cause == "handed_back" or (outcome.cause is None and outcome.stopped):
             return self._attempts.hand_back(job, why="the process was asked to stop", **spent)
         if outcome.failure is not None and outcome.failure[0] == "storage":
-            self._stopping.wait(_STORAGE_PAUSE)
+            self._await_storage(job)
             return self._attempts.hand_back(job, why="its files could not be written", **spent)
         state, message = "failed", outcome.message
         reason: str | None = outcome.cause

@@ -42,6 +42,7 @@ from aqc.problem import Problem
 from aqc.estimate import check_memory, forecast_memory
 problem = Problem.build({"model": "xxz_chain", "num_qubits": 20}, 1.0)
 check_memory(problem), forecast_memory(problem)
+import aqc.figures, aqc.output  # for the plots
 print(*{name.split(".")[0] for name in sys.modules})
 """
     loaded = set(run_python(code).split())
@@ -58,7 +59,7 @@ from aqc_service.settings import ServiceSettings
 create_app(None, ServiceSettings())
 print(time.process_time())
 """
-    assert min(float(run_python(code)) for _ in range(3)) < 1.5
+    assert any(float(run_python(code)) < 1.5 for _ in range(3))
 
 
 def test_the_body_is_the_problem_and_the_services_own_fields():
