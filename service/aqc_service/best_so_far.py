@@ -9,15 +9,13 @@ import numpy as np
 from aqc.problem import Problem
 
 
-def write_best(
-    directory: Path, problem: Problem, arrays: dict[str, np.ndarray] | None
-) -> dict[str, Any]:
+def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Write the circuit of an optimizer's state.
 
     Args:
         directory: The attempt's directory; the files go to a new one in it.
-        arrays: As `aqc.optimize.State.arrays` gives them; None for Trotter's circuit, from which
-            the optimizer starts.
+        arrays: As `Ansatz.frame` gives them, and `aqc.optimize.State.arrays` or, where the
+            optimizer has not begun, `blocks`.
 
     Returns:
         {infidelity, evaluations, directory}; the infidelity is the optimizer's, not certified,
@@ -30,28 +28,22 @@ def write_best(
     from aqc.interop.synthesis import synthesize, two_qubit_counts
     from aqc.optimize import State
 
-    settings = problem.ansatz
-    ansatz = Ansatz.from_trotter(
-        problem.to_hamiltonian(),
-        problem.time,
-        problem.product_state(),
-        layers=settings.layers,
-        order=settings.order,
-        block=settings.block,
-    )
     best: dict[str, Any] = {"infidelity": None, "evaluations": 0}
     history: list[list[float]] = []
-    if arrays is not None:
+    if "blocks" in arrays:
+        blocks = arrays["blocks"]
+    else:
         state = State.restored(arrays)
-        matrices = BLOCKS[settings.block].matrices(state.point)  # type: ignore[arg-type]
-        ansatz = ansatz.with_blocks(unitary(np.asarray(matrices)))
+        matrices = BLOCKS[problem.ansatz.block].matrices(state.point)  # type: ignore[arg-type]
+        blocks = unitary(np.asarray(matrices))
         best = {"infidelity": state.history[-1][1], "evaluations": state.evaluations}
         history = [list(point) for point in state.history]
+    ansatz = Ansatz.framed(arrays, blocks)
     circuit = synthesize(
         ansatz.circuit(), problem.circuit.basis, problem.circuit.coupling_map, problem.seed
     ).circuit
     gates, depth = two_qubit_counts(circuit)
-    stage = directory / f"best-{best['evaluations']}"
+    stage = directory / f"best-{ansatz.layers}-{best['evaluations']}"
     stage.mkdir(exist_ok=True)
     (stage / "circuit.qasm").write_text(qasm.to_qasm3(circuit))
     (stage / "circuit.qasm2").write_text(qasm.to_qasm2(circuit))
@@ -60,7 +52,7 @@ def write_best(
         "best_so_far": True,
         "certified": False,
         "num_qubits": problem.num_qubits,
-        "layers": settings.layers,
+        "layers": ansatz.layers,
         "basis": problem.circuit.basis,
         "two_qubit_gates": gates,
         "two_qubit_depth": depth,

@@ -1,5 +1,6 @@
 """The kind of job "compile": a problem in, circuit files out, with checkpoints on the way."""
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,10 @@ from aqc.problem import Problem
 from aqc.progress import Progress
 from aqc_service.best_so_far import write_best
 from aqc_service.child import Orders, Reporter, Stopped
-from aqc_service.protocol import Task
+from aqc_service.protocol import LIBRARIES_MEMORY, Task
 
 _REPORT_SECONDS = 0.1
-_KEPT = ("target", "state")
+_KEPT = ("target", "state", "sweep")
 _SUMMARY = (
     "num_qubits",
     "layers",
@@ -26,6 +27,7 @@ _SUMMARY = (
     "infidelity",
     "certificate",
     "trotter",
+    "sweep",
     "seconds",
     "seed",
 )
@@ -56,6 +58,8 @@ def run(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     from aqc.output import write_result
 
     problem = Problem.from_json(task.problem)
+    if problem.ansatz.layers == "auto":  # goes as deep as memory goes: no further than here
+        problem = problem.within_memory((task.memory_bytes + LIBRARIES_MEMORY) / 1e9)
     directory = Path(task.directory)
     kept = _Kept(task, problem, reporter, orders)
     adopt([Path(path) / "checkpoint" for path in task.earlier], directory / "checkpoint", reporter)
@@ -65,7 +69,14 @@ def run(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     write_result(directory / "out", result, problem, draw=False)
     full = result.to_dict()
     optimizer = {name: full["optimizer"][name] for name in ("name", "status", "evaluations")}
-    return {name: full[name] for name in _SUMMARY} | optimizer
+    return {name: full[name] for name in _SUMMARY} | optimizer | _largest_errors(full)
+
+
+def _largest_errors(full: dict[str, Any]) -> dict[str, Any]:
+    """Return the observables without the lists that grow with the chain."""
+    found = full["observables"]
+    largest = {name: {"max_error": found[name]["max_error"]} for name in ("z", "zz")}
+    return {"observables": {"energy": found["energy"], **largest}}
 
 
 class _Kept(Checkpoints):
@@ -84,6 +95,7 @@ class _Kept(Checkpoints):
         self._written = time.monotonic()  # the first one after an interval too
         self._newest: Callable[[], dict[str, np.ndarray]] | None = None
         self.is_final = False
+        self._best = math.inf
 
     def save_in_time(self, name: str, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
         """Keep arrays when it is time, or when the job has to leave."""
@@ -101,18 +113,23 @@ class _Kept(Checkpoints):
             self._newest = None
             self._tell(arrays)
 
-    def begin(self) -> None:
-        """Write the circuit that the optimizer starts from."""
-        self._tell(self.load("state"))
+    def begin(self, arrays: dict[str, np.ndarray]) -> None:
+        """Write the circuit that the optimizer starts from, or goes on from."""
+        kept = self.load("state")
+        self._tell(arrays if kept is None else kept)
 
     def complete(self) -> None:
         """Keep the optimizer's last state, if that was not done."""
         if self._newest is not None:
             self.save("state", self._newest())
 
-    def _tell(self, arrays: dict[str, np.ndarray] | None) -> None:
-        best = write_best(self._attempt_directory, self._asked, arrays)
-        self._reporter.send("best", **best)
+    def _tell(self, arrays: dict[str, np.ndarray]) -> None:
+        # Another depth of a sweep may begin with less than the one before has reached.
+        infidelity = arrays["history"][-1, 1] if "history" in arrays else math.inf
+        if infidelity <= self._best:
+            self._best = infidelity
+            best = write_best(self._attempt_directory, self._asked, arrays)
+            self._reporter.send("best", **best)
 
 
 class _Steps:
@@ -126,11 +143,8 @@ class _Steps:
 
     def __call__(self, progress: Progress) -> None:
         """Take one report; called between two steps of the compile."""
-        if progress.stage != self._stage:
-            if progress.stage == "compile":
-                self._kept.begin()
-            elif progress.stage == "certify":
-                self._kept.complete()
+        if progress.stage == "certify" and self._stage != "certify":
+            self._kept.complete()
         # A step of the optimizer was kept before it is reported, if the order came before that.
         if self._orders.to_leave and (self._kept.is_final or progress.stage != "optimize"):
             raise Stopped

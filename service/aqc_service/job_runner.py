@@ -13,7 +13,7 @@ from aqc_service.artifacts import attempt_directory, attempts_before, collect
 from aqc_service.attempts import Attempts
 from aqc_service.database import StorageError
 from aqc_service.nursery import Nursery
-from aqc_service.protocol import BASE_MEMORY, Task
+from aqc_service.protocol import LIBRARIES_MEMORY, Task
 from aqc_service.records import Artifact, Job
 from aqc_service.run import Outcome, Run, describe_exit
 from aqc_service.settings import ServiceSettings
@@ -161,7 +161,7 @@ class JobRunner:
             problem=job.problem,
             directory=directory,
             earlier=tuple(map(str, earlier)),
-            memory_bytes=int(max(memory - BASE_MEMORY, _LEAST_EXTRA)),
+            memory_bytes=int(max(memory - LIBRARIES_MEMORY, _LEAST_EXTRA)),
             checkpoint_seconds=self._settings.checkpoint_seconds,
         )
 

@@ -17,10 +17,10 @@ import psutil
 import structlog
 
 from aqc_service.processes import adopt_orphans, end_strays, kill_group
-from aqc_service.protocol import BASE_MEMORY, Order, Task
+from aqc_service.protocol import LIBRARIES_MEMORY, Order, Task
 
 _TIDY_SECONDS = 5.0
-_MOST_IDLE_MEMORY = 1.5 * BASE_MEMORY
+_MOST_IDLE_MEMORY = 1.5 * LIBRARIES_MEMORY
 # With an arena for each of its twenty threads, the GNU library leaves 20 MB behind in every job.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 

@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any, Literal
 
-BASE_MEMORY = 600e6
-"""What the libraries of a child occupy, in bytes; part of every prediction."""
-
 Order = Literal["finish", "cancel"]
 """On the child's stdin: stop optimizing and certify, or write the best so far and end."""
+
+
+LIBRARIES_MEMORY = 600e6
+"""What the libraries of a child occupy, in bytes; part of every prediction."""
 
 
 class Exit(IntEnum):

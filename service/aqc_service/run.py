@@ -11,7 +11,7 @@ import structlog
 from aqc_service.attempts import Attempts
 from aqc_service.database import StorageError
 from aqc_service.nursery import Child
-from aqc_service.protocol import BASE_MEMORY
+from aqc_service.protocol import LIBRARIES_MEMORY
 from aqc_service.records import Job
 from aqc_service.settings import ServiceSettings
 
@@ -126,7 +126,7 @@ class Run:
         if kind == "started":
             self._began = time.monotonic()
             memory, self._cpu_before, _ = self.child.usage()
-            self._left_before = max(memory - BASE_MEMORY, 0.0)
+            self._left_before = max(memory - LIBRARIES_MEMORY, 0.0)
         elif kind == "progress":
             self._points += message.pop("points", [])
             self._progress, self._has_news = message, True

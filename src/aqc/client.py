@@ -318,10 +318,11 @@ class Client:
 
 def _content(problem: Any, time: float | None, settings: dict[str, Any]) -> dict[str, Any]:
     """Return what problem.json holds for the arguments of `submit`."""
-    if isinstance(problem, Mapping) and "hamiltonian" in problem:
-        return {**problem, **({} if time is None else {"time": time}), **settings}
-    from aqc.compile import as_problem
+    from aqc.inline import as_problem, inline
     from aqc.problem import Problem
+
+    if isinstance(problem, Mapping) and ("hamiltonian" in problem or "target" in problem):
+        return inline({**problem, **({} if time is None else {"time": time}), **settings})
 
     if not isinstance(problem, Problem):
         return as_problem(problem, time, **settings).to_dict()

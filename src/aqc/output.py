@@ -27,6 +27,8 @@ FILES = (
     "convergence.svg",
     RESULT,
 )
+# Of a sweep over depths alone.
+SWEEP_FILES = ("sweep.png", "sweep.svg")
 
 
 def check_directory(directory: Path, *, force: bool) -> None:
@@ -51,7 +53,7 @@ def check_directory(directory: Path, *, force: bool) -> None:
             f"{directory} must be empty, but holds {_some(present)}; name another directory, or "
             "write beside them by --force."
         )
-    for name in set(FILES).intersection(present):
+    for name in {*FILES, *SWEEP_FILES}.intersection(present):
         if not (directory / name).is_file():
             raise InputError(f"{directory / name} must be a file to be replaced, but is not.")
     try:
@@ -86,8 +88,9 @@ def write_result(
         _write_json(stage / "problem.json", problem.model_dump(mode="json"))
         _write_json(stage / RESULT, result.to_dict())
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / RESULT).unlink(missing_ok=True)
-        names = [name for name in (FIGURES, *FILES) if (stage / name).exists()]
+        for name in (RESULT, *SWEEP_FILES):
+            (directory / name).unlink(missing_ok=True)
+        names = [name for name in (FIGURES, *SWEEP_FILES, *FILES) if (stage / name).exists()]
         for name in names:
             os.replace(stage / name, directory / name)
     return tuple(directory / name for name in names)
@@ -130,15 +133,19 @@ def _write_figures(stage: Path, result: "CompileResult", problem: "Problem") -> 
 
 def _figures(result: "CompileResult", problem: "Problem") -> dict[str, dict[str, Any]]:
     """Return by name what each figure is drawn from, as JSON can hold it."""
-    return {
+    found: dict[str, dict[str, Any]] = {
         # The chain's brickwork: with a coupling map, the circuit has the device's qubits.
         "circuit": {"num_qubits": problem.num_qubits, "layers": result.bricks},
         "convergence": {
             "history": result.optimum.history,
-            "trotter_infidelity": result.trotter.infidelity,
+            "trotter_infidelity": result.trotter.infidelity if result.trotter else None,
             "goal": problem.goal.infidelity,
         },
     }
+    if len(result.depths) > 1:
+        depths = [(d.layers, d.infidelity, d.trotter_infidelity) for d in result.depths]
+        found["sweep"] = {"depths": depths, "goal": problem.goal.infidelity}
+    return found
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -84,7 +84,8 @@ def _faults(error: ValidationError, settings: type[BaseModel]) -> Iterator[tuple
         if item["type"] == "default_factory_not_called":
             continue  # the default needs another field, whose own fault is listed
         if isinstance(raised, InputError):
-            yield raised.pointer or pointer_to(*item["loc"]), str(raised)
+            for pointer, sentence in raised.errors:
+                yield pointer or pointer_to(*item["loc"]), sentence
         else:
             yield pointer_to(*item["loc"]), _sentence(dict(item), settings)
 

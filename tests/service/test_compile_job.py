@@ -59,8 +59,9 @@ def read(directory):
     return json.loads((directory / "out/result.json").read_text())
 
 
-def test_a_compile_stopped_twice_ends_with_the_same_blocks(tmp_path):
-    asked = problem()
+@pytest.mark.parametrize("layers", [5, [2, 4]])
+def test_a_compile_stopped_twice_ends_with_the_same_blocks(tmp_path, layers):
+    asked = problem(layers=layers)
     whole = run(task(tmp_path / "whole", asked), Ear(), Orders())
     earlier = []
     for k, count in enumerate((6, 18)):
@@ -84,6 +85,9 @@ def test_a_compile_stopped_twice_ends_with_the_same_blocks(tmp_path):
     np.testing.assert_allclose(states[1], states[0], atol=1e-9)
     history = read(tmp_path / "whole")["optimizer"]["history"]
     assert read(tmp_path / "last")["optimizer"]["history"] == history
+    assert last["sweep"] == whole["sweep"]
+    depths = [entry["layers"] for entry in last["sweep"]]
+    assert depths == np.atleast_1d(layers).tolist()
 
 
 def test_the_target_is_not_computed_again(tmp_path, monkeypatch):

@@ -9,12 +9,12 @@ from functools import lru_cache
 _artist = ThreadPoolExecutor(1, thread_name_prefix="artist")
 
 
-async def draw(figures: bytes, plot: str, format: str) -> bytes:
-    """Return an image.
+async def draw(figures: bytes, plot: str, format: str) -> bytes | None:
+    """Return an image, None if there is none of this name.
 
     Args:
         figures: The content of figures.json.
-        plot: A name in it.
+        plot: A name in it, or not.
         format: "svg" or "png".
     """
     loop = asyncio.get_running_loop()
@@ -22,8 +22,8 @@ async def draw(figures: bytes, plot: str, format: str) -> bytes:
 
 
 @lru_cache(maxsize=16)
-def _draw(figures: bytes, plot: str, format: str) -> bytes:
+def _draw(figures: bytes, plot: str, format: str) -> bytes | None:
     from aqc import figures as drawing  # takes half a second, which starting should not
 
-    figure = drawing.FIGURES[plot](**json.loads(figures)[plot])
-    return drawing.render(figure, format)
+    data = json.loads(figures).get(plot)
+    return None if data is None else drawing.render(drawing.FIGURES[plot](**data), format)

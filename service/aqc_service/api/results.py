@@ -115,10 +115,10 @@ async def job_plot(
     request: Request,
     store: StoreDep,
     job_id: describe.JobId,
-    plot: Literal["convergence", "circuit"],
+    plot: Literal["convergence", "circuit", "sweep"],
     extension: Literal["svg", "png"],
 ) -> Response:
-    """Return a plot of a finished job.
+    """Return a plot of a finished job; `sweep` if it fitted several depths.
 
     ```sh
     curl -o convergence.svg http://127.0.0.1:8765/v1/jobs/$JOB/plots/convergence.svg
@@ -126,10 +126,12 @@ async def job_plot(
     """
     job = await find_job(store, job_id)
     data = await run_in_threadpool(_artifact, store, job.id, FIGURES)
-    if job.state != "succeeded" or data is None:
+    content = None
+    if job.state == "succeeded" and data is not None:
+        drawn_from = await run_in_threadpool(_final, store, data)
+        content = await plots.draw(drawn_from.content, plot, extension)
+    if content is None:
         raise _no_result(job, f"{plot}.{extension}", offered=False)
-    drawn_from = await run_in_threadpool(_final, store, data)
-    content = await plots.draw(drawn_from.content, plot, extension)
     image = _File(content, hashlib.sha256(content).hexdigest(), final=True)
     return _respond(request, image, _IMAGES[extension], dict(_HARMLESS))
 

@@ -39,9 +39,9 @@ import sys
 from pathlib import Path
 import aqc_service.api.commands, aqc_service.api.server
 from aqc.problem import Problem
-from aqc.estimate import check_memory, forecast_memory
+from aqc.estimate import check_memory, estimate
 problem = Problem.build({"model": "xxz_chain", "num_qubits": 20}, 1.0)
-check_memory(problem), forecast_memory(problem)
+check_memory(problem), estimate(problem)
 import aqc.figures, aqc.output  # for the plots
 print(*{name.split(".")[0] for name in sys.modules})
 """

@@ -111,7 +111,8 @@ def test_estimates_store_nothing(api, store):
     assert response.status_code == 200
     estimate = response.json()
     assert estimate["fits"] is True
-    assert estimate["num_qubits"] == 4
+    assert (estimate["num_qubits"], estimate["layers"]) == (4, 9)
+    assert estimate["seconds"] > 0
     assert 0 < estimate["memory_bytes"] < estimate["memory_limit_bytes"] == 8e9
     assert store.list() == ([], None)
 
@@ -123,6 +124,10 @@ def test_an_estimate_says_what_does_not_fit_and_what_is_too_coarse(api):
     hard |= {"initial_state": "neel", "target": {"max_bond": 4}}
     (warning,) = api.post("/v1/estimates", json=hard).json()["warnings"]
     assert "`target.max_bond` (4)" in warning
+    auto = {**PROBLEM, "ansatz": {"layers": "auto"}}
+    told = api.post("/v1/estimates", json=auto).json()
+    assert told["fits"] is True
+    assert f"{told['layers']} layers, the most that fit" in told["warnings"][0]
 
 
 def test_an_estimate_of_no_problem_is_422(api):

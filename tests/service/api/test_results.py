@@ -11,6 +11,7 @@ from aqc import figures
 FIGURES = {
     "circuit": {"num_qubits": 4, "layers": [[[0, 1.0], [2, 0.5]], [[1, 0.2]]]},
     "convergence": {"history": [[1, 0.12], [2, 0.008]], "trotter_infidelity": 0.1, "goal": 0.01},
+    "sweep": {"depths": [[3, 0.05, 0.4], [5, 0.008, 0.2]], "goal": 0.01},
 }
 FILES = {
     "circuit.qasm": b"OPENQASM 3.0;\n",
@@ -139,7 +140,7 @@ def test_a_failed_job_offers_its_best_so_far_when_asked(api, worker, job_id):
     assert api.get(f"/v1/jobs/{job_id}/result?best_so_far=true").content == b"so far"
 
 
-@pytest.mark.parametrize("plot", ["convergence.svg", "convergence.png", "circuit.svg"])
+@pytest.mark.parametrize("plot", ["convergence.svg", "convergence.png", "circuit.svg", "sweep.svg"])
 def test_plots(api, done, plot):
     response = api.get(f"/v1/jobs/{done}/plots/{plot}")
     name, format = plot.split(".")
@@ -152,6 +153,14 @@ def test_plots(api, done, plot):
         f"/v1/jobs/{done}/plots/{plot}", headers={"If-None-Match": response.headers["ETag"]}
     )
     assert again.status_code == 304
+
+
+def test_a_plot_that_the_job_does_not_have_is_404(api, worker, job_id):
+    worker.start(job_id)
+    worker.succeed(job_id, {"figures.json": json.dumps({"circuit": FIGURES["circuit"]}).encode()})
+    response = api.get(f"/v1/jobs/{job_id}/plots/sweep.svg")
+    assert response.status_code == 404
+    assert "The job has no sweep.svg." in response.json()["detail"]
 
 
 def test_a_cancelled_job_has_no_plots(api, worker, job_id):

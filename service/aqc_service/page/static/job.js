@@ -51,7 +51,8 @@ function showJob() {
   document.title = `${title(job)} · aqc`;
   byId("title").textContent = title(job);
   const parts = [`${job.num_qubits} qubits`, `t = ${job.problem.time}`];
-  parts.push(`${job.problem.ansatz.layers} brick layers`);
+  const { layers } = job.problem.ansatz;
+  parts.push(layers === "auto" ? "as few brick layers as can be" : `${[layers].flat().join(", ")} brick layers`);
   if (job.attempt > 1) parts.push(`attempt ${job.attempt}`);
   byId("facts").textContent = [...parts, ...(job.tags ?? [])].join(" · ");
   byId("goal").textContent = number(job.problem.goal.infidelity);
