@@ -163,6 +163,8 @@ def _fit_one(
         best = min(shallower, key=lambda depth: depth.infidelity)
         if np.array_equal(best.ansatz.state, first.state):  # always so for an evolution
             rivals = [best.ansatz.deepened(layers)]
+    if kept:
+        kept.begin({"blocks": first.blocks, **first.frame()})
     report(Progress("compile", None, before, layers=shown))
     fitted = fit(
         first,
