@@ -32,6 +32,7 @@ class FakeResult:
         self.bricks = [[(0, 1.0), (2, 0.0)], [(1, 0.5)]]
         self.trotter = types.SimpleNamespace(infidelity=0.1)
         self.optimum = types.SimpleNamespace(history=((1, 0.1), (2, 0.008)))
+        self.depths = ()
         self.status = status
 
     def to_dict(self) -> dict[str, Any]:
@@ -58,6 +59,7 @@ class FakeResult:
                 "two_qubit_gates": 12,
             },
             "optimizer": {"status": self.status, "evaluations": 2},
+            "sweep": [],
             "seconds": {"import": 1.0, "target": 0.5, "total": 1.5},
             "problem": {"goal": {"infidelity": 0.01}},
         }
