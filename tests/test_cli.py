@@ -23,7 +23,7 @@ PROBLEM = {
 class FakeResult:
     """What `compile_problem` returns, as far as the command line looks at it."""
 
-    def __init__(self, status="goal_reached"):
+    def __init__(self, status="goal_reached", sweep=False):
         from qiskit import QuantumCircuit
 
         self.circuit = QuantumCircuit(4)
@@ -32,8 +32,14 @@ class FakeResult:
         self.bricks = [[(0, 1.0), (2, 0.0)], [(1, 0.5)]]
         self.trotter = types.SimpleNamespace(infidelity=0.1)
         self.optimum = types.SimpleNamespace(history=((1, 0.1), (2, 0.008)))
-        self.depths = ()
         self.status = status
+        self.depths = (self._depth(3, 0.03, 0.4), self._depth(5, 0.008, 0.1))[: 2 if sweep else 1]
+
+    @staticmethod
+    def _depth(layers, infidelity, trotter_infidelity):
+        return types.SimpleNamespace(
+            layers=layers, infidelity=infidelity, trotter_infidelity=trotter_infidelity
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -59,7 +65,9 @@ class FakeResult:
                 "two_qubit_gates": 12,
             },
             "optimizer": {"status": self.status, "evaluations": 2},
-            "sweep": [],
+            "sweep": [
+                vars(depth) | {"evaluations": 2, "status": "stalled"} for depth in self.depths
+            ],
             "seconds": {"import": 1.0, "target": 0.5, "total": 1.5},
             "problem": {"goal": {"infidelity": 0.01}},
         }
@@ -128,6 +136,35 @@ def test_summary_names_what_matters_and_show_repeats_it(problem, tmp_path, compi
     shown = call("show", tmp_path / "out")
     assert shown.exit_code == 0
     assert printed.startswith(shown.stdout)
+
+
+def test_a_sweep_is_a_table_and_a_figure(problem, tmp_path, compiler):
+    compiler(lambda settings, *, progress, target: FakeResult(sweep=True))
+    printed = call("compile", problem, "--out", tmp_path / "out").stdout
+    rows = [line.split() for line in printed.splitlines()]
+    assert ["3", "0.03", "0.4", "2", "stalled"] in rows
+    assert ["5", "0.008", "0.1", "2", "stalled"] in rows
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == sorted((*output.FILES, *output.SWEEP_FILES))
+    assert (tmp_path / "out/sweep.png").read_bytes().startswith(b"\x89PNG")
+    assert "sweep.svg" in printed
+
+
+def test_estimate_tells_and_refuses_what_cannot_fit(tmp_path):
+    path = tmp_path / "problem.json"
+    path.write_text(json.dumps(PROBLEM | {"ansatz": {"layers": "auto"}}))
+    told = json.loads(call("estimate", path, "--json").stdout)
+    assert told["fits"] is True
+    assert told["num_qubits"] == 4
+    assert told["seconds"] > 0
+    printed = call("estimate", path).stdout
+    assert f"{told['layers']} brick layers" in printed
+    assert "an estimate" in printed
+    path.write_text(json.dumps(PROBLEM | {"limits": {"memory_gb": 0.01}}))
+    refused = call("estimate", path)
+    assert refused.exit_code == 2
+    assert "0.01 GB allowed" in refused.stdout
+    assert "/limits/memory_gb: `limits.memory_gb` must cover the predicted" in refused.stderr
 
 
 def test_normalized_problem_compiles_again(problem, tmp_path, compiler):

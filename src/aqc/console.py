@@ -170,7 +170,7 @@ def summary(result: dict[str, Any]) -> str:
         )
     rows["seconds"] = f"{total:.1f} ({parts})"
     lines = [table(rows)]
-    if len(result["sweep"]) > 1:
+    if len(result.get("sweep", ())) > 1:  # results of earlier versions have none
         lines += ["", sweep_table(result["sweep"])]
     return "\n".join(lines)
 

@@ -17,15 +17,16 @@ import numpy as np
 
 from aqc.cost import MAX_DENSE_QUBITS, choose_engine, memory, work
 from aqc.errors import InputError
-from aqc.forecast import Forecast, forecast
+from aqc.forecast import LAYERS_PER_STEP, Forecast, forecast
 from aqc.given import GivenCircuit
 from aqc.problem import Problem
 from aqc.settings import MAX_LAYERS
 from aqc.threads import one_blas_thread
 
 # Measured peaks of whole processes, in bytes: what the imported libraries occupy; what compiling
-# the contraction adds, figures and files included; the compiled code that stays.
-_LIBRARIES, _COMPILING, _COMPILED = 230e6, 330e6, 130e6
+# the contraction adds, figures and files included, and for each layer (up to 13; the code of a
+# scan over state vectors does not grow); the compiled code that stays.
+_LIBRARIES, _COMPILING, _COMPILING_PER_LAYER, _COMPILED = 230e6, 280e6, 12e6, 130e6
 _WRITING_PER_QUBIT = 60e3
 # Tensors of the simulated circuit that exist at once: qiskit-aer's, two copies, the normalized
 # ones; a part of the bonds is smaller than the largest.
@@ -229,7 +230,7 @@ def _needed(problem: Problem, seen: Forecast, layers: int) -> float:
     evaluation = memory(n, layers, chi, choose_engine(n, layers, chi, problem.overlap))
     phases = [
         3 * target,
-        target + _COMPILING + evaluation,
+        target + _COMPILING + _COMPILING_PER_LAYER * min(layers, 13) + evaluation,
         2 * target + _COMPILED + _certifying(problem, seen, layers),
     ]
     return _LIBRARIES + max(phases) + _WRITING_PER_QUBIT * n
@@ -245,7 +246,7 @@ def _certifying(problem: Problem, seen: Forecast, layers: int) -> float:
 def _seconds(problem: Problem, seen: Forecast, layers: int) -> float:
     """Return the wall time of all stages."""
     n, chi, speed = problem.num_qubits, seen.bond, multiplication_rate() / _REFERENCE_RATE
-    evolved = 1.5 * (10 * seen.steps + 1) * n / 2
+    evolved = 1.5 * (LAYERS_PER_STEP * seen.steps + 1) * n / 2
     depths = problem.ansatz.layers if isinstance(problem.ansatz.layers, tuple) else (layers,)
     if problem.ansatz.layers == "auto":
         depths = tuple(range(1, layers + 1, 2))

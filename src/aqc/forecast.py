@@ -15,6 +15,9 @@ from aqc.mps import MPS
 from aqc.threads import one_blas_thread
 from aqc.trotter import brick_layers
 
+# Of the target's product formula, layers that two steps share counted once.
+LAYERS_PER_STEP = 12
+
 _WIDTH = 16
 # A coarse step changes the entanglement little: its error is smooth.
 _PHASE_PER_STEP = 0.3
@@ -23,9 +26,10 @@ _LONGEST_PHASE = 20.0
 _SAMPLES = 8
 # Of the number that the window can hold: beyond, its ends are felt.
 _HELD = 0.4
-# qiskit-aer drops squared Schmidt coefficients below this; the compiled circuit has more of them
-# than the target by so much (measured: 18 for 15, 66 for 63, 133 for 118).
-_CHOP, _EXCESS = 1e-16, 1.2
+# The certificate drops so much of the target's angle, shared by all gates of some ten layers, and
+# no less than this weight; the circuit has more singular values above it than the target by so much
+# (measured: 18 for 15, 66 for 63, 133 for 118).
+_SIMULATION_SHARE, _DEPTH, _CHOP, _EXCESS = 0.01, 10, 1e-16, 1.2
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Forecast:
 
     Attributes:
         bond: Bond dimension of the target, at most the one allowed.
-        circuit_bond: Bond dimension of the compiled circuit where nothing is truncated.
+        circuit_bond: Bond dimension of the compiled circuit in the certificate's simulation.
         steps: Fourth-order steps of the target's product formula.
     """
 
@@ -72,11 +76,12 @@ def forecast(
     left = 0.7 * (1 - TRUNCATION_SHARE) * allowed * np.sqrt((width - 1) / (n - 1))
     steps = guess_steps(window, start, time, left) if time else 1
     # Of what truncation may cost, the share of one layer and one bond.
-    weight = 2 * (TRUNCATION_SHARE * allowed / (10 * steps + 1)) ** 2 / (n - 1)
+    weight = 2 * (TRUNCATION_SHARE * allowed / (LAYERS_PER_STEP * steps + 1)) ** 2 / (n - 1)
     spectra = _spectra(window, start, abs(time))
     most = 2 ** (width // 2) if width < n else np.inf
     target = [(when, _kept(values, weight)) for when, values in spectra]
-    circuit = [(when, int(np.sum(values > _CHOP))) for when, values in spectra]
+    chop = max(_CHOP, (0.5 * _SIMULATION_SHARE * allowed / (_DEPTH * n / 2)) ** 2)
+    circuit = [(when, _kept(values, chop)) for when, values in spectra]
     return Forecast(
         int(min(_extrapolated(target, abs(time), most), max_bond, 2.0 ** min(n // 2, 60))),
         int(

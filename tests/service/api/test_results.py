@@ -13,6 +13,7 @@ FILES = {
     "convergence.svg": b"<svg/>",
     "convergence.png": b"\x89PNG",
     "circuit.svg": b"<svg></svg>",
+    "sweep.svg": b"<svg><g/></svg>",
     "circuit.png": b"\x89PNG2",
 }
 TYPES = {
@@ -135,7 +136,7 @@ def test_a_failed_job_offers_its_best_so_far_when_asked(api, worker, job_id):
     assert api.get(f"/v1/jobs/{job_id}/result?best_so_far=true").content == b"so far"
 
 
-@pytest.mark.parametrize("plot", ["convergence.svg", "convergence.png", "circuit.svg"])
+@pytest.mark.parametrize("plot", ["convergence.svg", "convergence.png", "circuit.svg", "sweep.svg"])
 def test_plots(api, done, plot):
     response = api.get(f"/v1/jobs/{done}/plots/{plot}")
     assert (response.status_code, response.content) == (200, FILES[plot])
