@@ -8,8 +8,12 @@ from qiskit import QuantumCircuit, qasm2
 
 from aqc.interop.files import load_circuit
 from command_line import call, refused
-from reference import fidelity
-from test_targets import random_state, site_order, trotter_circuit
+from reference import (
+    fidelity,
+    random_state,
+    site_order,
+    trotter_circuit,
+)
 
 CHAIN = {"model": "xxz_chain", "num_qubits": 4, "delta": 0.5}
 

@@ -18,8 +18,15 @@ from aqc.simulate import run_circuit
 from aqc.start import random_ansatz, squeeze, start_ansatz
 from aqc.targets import make_target
 from aqc.trotter import brick_layers
-from reference import fidelity, neel, random_chain, random_product, random_unitaries, statevector
-from test_targets import trotter_circuit
+from reference import (
+    fidelity,
+    neel,
+    random_chain,
+    random_product,
+    random_unitaries,
+    statevector,
+    trotter_circuit,
+)
 
 
 def ghz(num_qubits: int) -> MPS:
