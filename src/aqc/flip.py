@@ -29,6 +29,7 @@ import numpy as np
 from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
+from aqc.executables import compiled
 from aqc.objective import Evaluation
 
 _LEAD = 1.1
@@ -139,7 +140,7 @@ class FlipCost:
         self._identities = np.tile(np.eye(4, dtype=dtype), (len(ansatz.blocks), 1, 1))
         self._still = np.zeros((len(ansatz.blocks), BLOCKS[ansatz.block].num_parameters))
         arguments = (np.asarray(ansatz.blocks, dtype), self._still, self._identities, self._flips)
-        run = evaluate_flips.lower(*arguments, data, block=ansatz.block).compile()
+        run = compiled(evaluate_flips, *arguments, data, block=ansatz.block)
         self._run = lambda *where: run(*where, self._flips, data)
 
     def __call__(self, point: Any, step: np.ndarray) -> Evaluation:
