@@ -124,6 +124,7 @@ class FlipCost:
         data: From `overlap.prepare`.
         dtype: Of the blocks.
         escapes: Whether a flip in the lead is absorbed where the cost stalls.
+        quick: Compile sooner what then runs slower.
 
     Attributes:
         leader: Number of the flip in the lead, -1 for F_0 itself.
@@ -131,7 +132,13 @@ class FlipCost:
     """
 
     def __init__(
-        self, ansatz: Ansatz, data: overlap.Data, dtype: np.dtype, *, escapes: bool = True
+        self,
+        ansatz: Ansatz,
+        data: overlap.Data,
+        dtype: np.dtype,
+        *,
+        escapes: bool = True,
+        quick: bool = False,
     ):
         self.leader, self.weight = -1, 1.0
         self._escapes, self._block = escapes, ansatz.block
@@ -140,7 +147,7 @@ class FlipCost:
         self._identities = np.tile(np.eye(4, dtype=dtype), (len(ansatz.blocks), 1, 1))
         self._still = np.zeros((len(ansatz.blocks), BLOCKS[ansatz.block].num_parameters))
         arguments = (np.asarray(ansatz.blocks, dtype), self._still, self._identities, self._flips)
-        run = compiled(evaluate_flips, *arguments, data, block=ansatz.block)
+        run = compiled(evaluate_flips, *arguments, data, quick=quick, block=ansatz.block)
         self._run = lambda *where: run(*where, self._flips, data)
 
     def __call__(self, point: Any, step: np.ndarray) -> Evaluation:
