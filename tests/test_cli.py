@@ -36,9 +36,9 @@ class FakeResult:
         self.depths = (self._depth(3, 0.03, 0.4), self._depth(5, 0.008, 0.1))[: 2 if sweep else 1]
 
     @staticmethod
-    def _depth(layers, infidelity, trotter_infidelity):
+    def _depth(layers, infidelity, start_infidelity):
         return types.SimpleNamespace(
-            layers=layers, infidelity=infidelity, trotter_infidelity=trotter_infidelity
+            layers=layers, infidelity=infidelity, start_infidelity=start_infidelity
         )
 
     def to_dict(self) -> dict[str, Any]:

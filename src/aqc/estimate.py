@@ -27,7 +27,7 @@ from aqc.threads import one_blas_thread
 # the contraction adds, figures and files included, and for each layer (up to 13; the code of a
 # scan over state vectors does not grow); the compiled code that stays.
 _LIBRARIES, _COMPILING, _COMPILING_PER_LAYER, _COMPILED = 230e6, 280e6, 12e6, 130e6
-_WRITING_PER_QUBIT = 60e3
+_WRITING_PER_QUBIT = 90e3
 # Tensors of the simulated circuit that exist at once: qiskit-aer's, two copies, the normalized
 # ones; a part of the bonds is smaller than the largest.
 _CIRCUIT_COPIES = 3.0

@@ -127,7 +127,7 @@ def _write_figures(stage: Path, result: "CompileResult", problem: "Problem") -> 
         ),
     }
     if len(result.depths) > 1:
-        depths = [(d.layers, d.infidelity, d.trotter_infidelity) for d in result.depths]
+        depths = [(d.layers, d.infidelity, d.start_infidelity) for d in result.depths]
         drawn["sweep"] = figures.depth_sweep(depths, problem.goal.infidelity)
     for name, figure in drawn.items():
         for suffix in ("png", "svg"):
