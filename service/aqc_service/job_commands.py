@@ -205,6 +205,7 @@ def _rows(job: Job, url: str) -> dict[str, str]:
         "two-qubit gates": outcome
         and f"{outcome['two_qubit_gates']}, depth {outcome['two_qubit_depth']}",
         "best Trotter": outcome
+        and outcome["trotter"]
         and f"infidelity {outcome['trotter']['infidelity']:.3g}, depth "
         f"{outcome['trotter']['two_qubit_depth']}",
         "best so far": None if outcome or not best else f"infidelity {best['infidelity']:.3g}",
