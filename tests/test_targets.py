@@ -214,3 +214,20 @@ def test_an_entangled_start_is_part_of_the_circuit():
     # Trotter's formula is counted with the preparation before it.
     assert result.trotter.two_qubit_depth >= result.two_qubit_depth
     assert result.trotter.infidelity > 10 * result.certificate.infidelity
+
+
+def test_a_given_target_is_swept_over_depths():
+    tensors = random_state(5, 3, seed=6)
+    result = compile_state(
+        tensors,
+        ansatz={"layers": [1, 2, 4]},
+        goal={"infidelity": 1e-8},
+        optimizer={"max_steps": 30},
+        target={"tolerance": 1e-9},
+    )
+    found = [depth.infidelity for depth in result.depths]
+    assert len(found) == 3
+    assert found[0] > found[1] > found[2]
+    truth = MPS(tuple(tensors)).to_dense()
+    lost = 1 - fidelity(site_order(result.circuit), truth)
+    assert lost <= result.certificate.infidelity_bound

@@ -219,7 +219,7 @@ def _rows(job: Job, url: str) -> dict[str, str]:
 
 def _best(best: Any) -> str:
     if best["infidelity"] is None:
-        return "Trotter's circuit"
+        return "where the optimization starts"
     return f"infidelity {best['infidelity']:.3g}"
 
 

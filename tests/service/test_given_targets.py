@@ -1,9 +1,12 @@
 """Jobs whose target is a circuit or a state: no file is read for others, and a stop is survived."""
 
+import json
+
 import pytest
 from qiskit import qasm2
 from test_compile_job import Ear, read, task
 
+from aqc.client import _content
 from aqc.errors import InputError
 from aqc.inline import inline
 from aqc.interop.files import load_circuit
@@ -12,6 +15,7 @@ from aqc_service.api.memory import check_fits
 from aqc_service.api.submission import parse_submission
 from aqc_service.child import Orders, Stopped
 from aqc_service.compile_job import run
+from aqc_service.job_commands import _read
 from reference import (
     fidelity,
     random_state,
@@ -62,6 +66,17 @@ def test_files_are_not_read_for_a_submission(content, pointer):
     with pytest.raises(InputError) as refused:
         parse_submission(content)
     assert refused.value.pointer == pointer
+
+
+def test_the_client_writes_files_into_what_it_submits(tmp_path):
+    (tmp_path / "deep.qasm").write_text(qasm2.dumps(DEEP))
+    (tmp_path / "problem.json").write_text(json.dumps(submitted(circuit="deep.qasm")))
+    content = _read(str(tmp_path / "problem.json"))
+    assert parse_submission(content).problem.target.circuit.qasm == qasm2.dumps(DEEP)
+    assert _content(submitted(circuit=DEEP), None, {})["target"]["circuit"].keys() == {"qasm"}
+    (tmp_path / "problem.json").write_text('{"time": 1.0}')
+    with pytest.raises(InputError, match="the field `hamiltonian`, or with a `target`"):
+        _read(str(tmp_path / "problem.json"))
 
 
 def test_a_program_that_includes_a_file_fails_in_the_job_and_shows_nothing_of_it(tmp_path):
