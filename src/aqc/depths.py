@@ -163,6 +163,8 @@ def _fit_one(
     if shallower:
         best = min(shallower, key=lambda depth: depth.infidelity)
         rivals = [best.ansatz.deepened(layers).on(first.state)]
+    if kept:
+        kept.begin({"blocks": first.blocks, **first.frame()})
     report(Progress("compile", None, before, layers=shown))
     fitted = fit(
         first,

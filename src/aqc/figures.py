@@ -4,8 +4,9 @@ Figures are built without pyplot (no global state, safe in threads), and a circu
 collection of rectangles, so that 1000 qubits draw in about a second.
 """
 
+import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -211,12 +212,37 @@ def save(figure: Figure, path: Path | str, *, dpi: int = 150) -> None:
         path: The file, replaced when it exists; its suffix .png or .svg decides.
         dpi: Pixels per inch of a PNG.
     """
-    suffix = Path(path).suffix.lstrip(".")
-    metadata = {"Date": None} if suffix == "svg" else None
+    path = Path(path)
+    path.write_bytes(render(figure, path.suffix.lstrip("."), dpi=dpi))
+
+
+def render(figure: Figure, format: str, *, dpi: int = 150) -> bytes:
+    """Return a figure as the content of a file; the same figure gives the same bytes.
+
+    Args:
+        figure: What to draw.
+        format: "png" or "svg".
+        dpi: Pixels per inch of a PNG.
+
+    Example:
+        >>> render(brickwork(2, [[(0, 1.0)]]), "png")[1:4]
+        b'PNG'
+    """
+    metadata = {"Date": None} if format == "svg" else None
+    content = io.BytesIO()
     with rc_context({"svg.hashsalt": "aqc"}):
         figure.savefig(
-            path, format=suffix, dpi=dpi, facecolor=figure.get_facecolor(), metadata=metadata
+            content, format=format, dpi=dpi, facecolor=figure.get_facecolor(), metadata=metadata
         )
+    return content.getvalue()
+
+
+FIGURES: dict[str, Callable[..., Figure]] = {
+    "circuit": brickwork,
+    "convergence": convergence,
+    "sweep": depth_sweep,
+}
+"""What is drawn of a compile, by the name of its file."""
 
 
 def _blank(width: float, height: float, theme: _Theme) -> Figure:

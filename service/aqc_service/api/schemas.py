@@ -122,7 +122,7 @@ class EventView(View):
     """Something that happened to a job."""
 
     seq: int = Field(ge=1)
-    """1, 2, 3, ... without gaps."""
+    """1, 2, 3, ...; without gaps until a day after the job finished, when progress is thinned."""
     at: datetime
     kind: Literal["state", "progress", "message"]
     data: dict[str, Any]

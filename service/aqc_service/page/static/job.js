@@ -124,7 +124,8 @@ async function showEnd() {
     if (job.state === "succeeded" || ![404, 409].includes(error.status)) notice(error.message);
     return;
   }
-  chart.replace((result.optimizer ?? result).history);
+  const { history } = result.optimizer ?? result;
+  if (history.length) chart.replace(history);
   if (result.trotter) chart.level("trotter", "best Trotter, no shallower", result.trotter.infidelity);
   showResult(id, job, result);
   byId("infidelity").textContent = number(result.infidelity);
