@@ -139,7 +139,7 @@ def test_summary_names_what_matters_and_show_repeats_it(problem, tmp_path, compi
 
 
 def test_a_sweep_is_a_table_and_a_figure(problem, tmp_path, compiler):
-    compiler(lambda settings, *, progress, target: FakeResult(sweep=True))
+    compiler(lambda settings, **options: FakeResult(sweep=True))
     printed = call("compile", problem, "--out", tmp_path / "out").stdout
     rows = [line.split() for line in printed.splitlines()]
     assert ["3", "0.03", "0.4", "2", "stalled"] in rows
