@@ -115,7 +115,7 @@ class Ansatz:
         Example:
             >>> zeros, ones = np.tile([1.0, 0.0], (2, 1)), np.tile([0.0, 1.0], (2, 1))
             >>> moved = Ansatz(zeros, 1, np.eye(4)[None]).on(ones)
-            >>> abs(moved.blocks[0]).argmax(axis=1).tolist()
+            >>> np.abs(moved.blocks[0]).argmax(axis=1).tolist()
             [3, 2, 1, 0]
         """
         if np.array_equal(state, self.state):
