@@ -19,6 +19,7 @@ from aqc.trotter import Layer, brick_layers, couplings_commute, schedule
 
 # The loss is about a tenth of this bound, squared: 1e-7 in the fidelity of a shallow formula.
 _TRUNCATION_ANGLE = 3e-3
+_ROUGH_ANGLE = 3e-2  # 1e-5, to choose the best formula
 # A formula whose fewest steps are much deeper than the circuit is no comparison.
 _DEEPEST = 1.25
 
@@ -72,22 +73,23 @@ def best_trotter(
             are part of the depths and numbers compared.
         max_bond: Largest bond dimension of the simulation.
     """
-    found = []
-    for order in (1, 2, 4):
-        for build in _builders(hamiltonian):
-            steps, layers, (cx_depth, cx) = _shallowest(
-                build, hamiltonian, time, order, depth, preparation
-            )
-            evolved = apply_layers(state, layers, angle=_TRUNCATION_ANGLE, max_bond=max_bond)
-            fidelity = min(1.0, float(np.exp(2 * log_overlap(target, evolved.mps)[0])))
-            fused = build is brick_layers
-            found.append(Baseline(order, steps, fused, fidelity, cx_depth, cx))
-    shallowest = min(formula.two_qubit_depth for formula in found)
+    formulas = [
+        (order, build, *_shallowest(build, hamiltonian, time, order, depth, preparation))
+        for order in (1, 2, 4)
+        for build in _builders(hamiltonian)
+    ]
+    shallowest = min(cost[0] for *_, cost in formulas)
     fair = max(shallowest, _DEEPEST * depth)
-    return max(
-        (formula for formula in found if formula.two_qubit_depth <= fair),
-        key=lambda formula: formula.fidelity,
-    )
+    formulas = [formula for formula in formulas if formula[-1][0] <= fair]
+
+    def fidelity(layers: list[Layer], angle: float) -> float:
+        evolved = apply_layers(state, layers, angle=angle, max_bond=max_bond)
+        return min(1.0, float(np.exp(2 * log_overlap(target, evolved.mps)[0])))
+
+    best = max(formulas, key=lambda formula: fidelity(formula[3], _ROUGH_ANGLE))
+    order, build, steps, layers, (cx_depth, cx) = best
+    accurate = fidelity(layers, _TRUNCATION_ANGLE)
+    return Baseline(order, steps, build is brick_layers, accurate, cx_depth, cx)
 
 
 Builder = Callable[[Hamiltonian, float, int, int], list[Layer]]
