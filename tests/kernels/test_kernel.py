@@ -74,7 +74,10 @@ def test_numbers_out_of_range_are_an_error_of_ours() -> None:
 
 def test_the_catalogue_entry() -> None:
     entry = COUNT.to_dict()
-    assert (entry["name"], entry["summary"]) == ("count-up", "Count to a number. It takes its time.")
+    assert (entry["name"], entry["summary"]) == (
+        "count-up",
+        "Count to a number. It takes its time.",
+    )
     assert entry["limit"] == {"unit": "steps", "inline": 10, "max": 100}
     assert (entry["resumable"], entry["figure"]) == (True, False)
     assert INVERT.to_dict()["limit"] == {"unit": "", "inline": None, "max": None}
