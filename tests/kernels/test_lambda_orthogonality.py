@@ -20,7 +20,7 @@ from aqc.kernels.lambda_orthogonality import (
     order_backfill,
     score_retrieval,
 )
-from aqc.kernels.lambda_orthogonality.loss import contrast, penalty
+from aqc.kernels.lambda_orthogonality._loss import contrast, penalty
 
 SEEDS = range(5)
 

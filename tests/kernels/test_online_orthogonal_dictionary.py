@@ -17,7 +17,7 @@ from aqc.kernels.online_orthogonal_dictionary import (
     learn_offline,
     recovery_error,
 )
-from aqc.kernels.online_orthogonal_dictionary.measures import polar, slope, sparsity
+from aqc.kernels.online_orthogonal_dictionary._measures import polar, slope, sparsity
 
 SEEDS = range(6)
 

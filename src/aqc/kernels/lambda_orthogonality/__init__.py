@@ -20,21 +20,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aqc.kernels._kernel import Claim, Kernel, Operation, Paper
-from aqc.kernels.lambda_orthogonality.labels import (
+from aqc.kernels.lambda_orthogonality._labels import (
     LabeledMap,
     fit_labeled_map,
     fit_labeled_map_steps,
     labeled_work,
 )
-from aqc.kernels.lambda_orthogonality.pairs import (
+from aqc.kernels.lambda_orthogonality._pairs import (
     Map,
     Rotation,
     fit_map,
     fit_map_steps,
     fit_rotation,
 )
-from aqc.kernels.lambda_orthogonality.penalty import lambda_penalty
-from aqc.kernels.lambda_orthogonality.retrieval import (
+from aqc.kernels.lambda_orthogonality._penalty import lambda_penalty
+from aqc.kernels.lambda_orthogonality._retrieval import (
     Retrieval,
     order_backfill,
     score_retrieval,

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aqc.kernels._kernel import Claim, Kernel, Operation, Paper
-from aqc.kernels.online_orthogonal_dictionary.frank_wolfe import (
+from aqc.kernels.online_orthogonal_dictionary._frank_wolfe import (
     Learned,
     Stream,
     learn_dictionary,
     learn_dictionary_steps,
     learning_work,
 )
-from aqc.kernels.online_orthogonal_dictionary.measures import (
+from aqc.kernels.online_orthogonal_dictionary._measures import (
     Sparsity,
     frank_wolfe_gap,
     recovery_error,
 )
-from aqc.kernels.online_orthogonal_dictionary.offline import (
+from aqc.kernels.online_orthogonal_dictionary._offline import (
     Codes,
     Offline,
     encode,

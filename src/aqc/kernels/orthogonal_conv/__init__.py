@@ -18,22 +18,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aqc.kernels._kernel import Claim, Kernel, Operation, Paper
-from aqc.kernels.orthogonal_conv.analysis import (
+from aqc.kernels.orthogonal_conv._analysis import (
     Analysis,
     analysis_work,
     analyze_kernel,
     analyze_kernel_steps,
 )
-from aqc.kernels.orthogonal_conv.existence import Existence, check_existence
-from aqc.kernels.orthogonal_conv.fit import (
+from aqc.kernels.orthogonal_conv._existence import Existence, check_existence
+from aqc.kernels.orthogonal_conv._fit import (
     Fit,
     fit_orthogonal_kernel,
     fit_orthogonal_kernel_steps,
     fit_work,
 )
-from aqc.kernels.orthogonal_conv.padding import PaddedAnalysis, analyze_padding
-from aqc.kernels.orthogonal_conv.penalty import lorth
-from aqc.kernels.orthogonal_conv.spectrum import conv_singular_values
+from aqc.kernels.orthogonal_conv._padding import PaddedAnalysis, analyze_padding
+from aqc.kernels.orthogonal_conv._penalty import lorth
+from aqc.kernels.orthogonal_conv._spectrum import conv_singular_values
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,8 +7,9 @@ from annotated_types import Interval
 from jaxtyping import Float
 
 from aqc.errors import InputError
+from aqc.kernels._magnitude import refuse_huge
 from aqc.kernels._signature import checked
-from aqc.kernels.orthogonal_conv.existence import Case, Stride, check_existence
+from aqc.kernels.orthogonal_conv._existence import Case, Stride, check_existence
 
 _MOST_MATRIX = 4e6
 
@@ -67,6 +68,7 @@ def analyze_padding(
         0.0
     """
     m, c, k = kernel.shape[:3]
+    refuse_huge(kernel=kernel)
     size = stride * n
     if k > size:
         raise InputError(

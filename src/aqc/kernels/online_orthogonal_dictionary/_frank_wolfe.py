@@ -12,8 +12,9 @@ from jaxtyping import Float
 
 from aqc.errors import InputError
 from aqc.kernels._kernel import Steps, drain
+from aqc.kernels._magnitude import refuse_huge
 from aqc.kernels._signature import checked
-from aqc.kernels.online_orthogonal_dictionary.measures import (
+from aqc.kernels.online_orthogonal_dictionary._measures import (
     Sparsity,
     frank_wolfe_gap,
     polar,
@@ -151,6 +152,7 @@ def learn_dictionary_steps(
         [0.25, 0.5, 0.75, 1.0]
     """
     n, samples = signals.shape
+    refuse_huge(signals=signals)
     _refuse(signals, batch, epochs, resume)
     _refuse_matrices(resume, truth)
     white = whitening(signals) if whiten else np.eye(n)

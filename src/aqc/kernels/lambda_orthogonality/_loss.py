@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from aqc.kernels.lambda_orthogonality.penalty import ROUNDING
+from aqc.kernels.lambda_orthogonality._penalty import ROUNDING
 
 
 class Terms(NamedTuple):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from aqc.errors import InputError
-from aqc.kernels.orthogonal_conv.existence import case_of
+from aqc.kernels.orthogonal_conv._existence import case_of
 
 _MOST_WEIGHTS = 200_000
 

@@ -7,22 +7,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from annotated_types import Ge, Gt, Interval
+from annotated_types import Interval
 from jaxtyping import Float, Int
 
 from aqc.errors import InputError
 from aqc.kernels._kernel import Steps, drain
+from aqc.kernels._magnitude import refuse_huge
 from aqc.kernels._signature import checked
-from aqc.kernels.lambda_orthogonality.loss import Terms, labeled_loss
-from aqc.kernels.lambda_orthogonality.pairs import (
+from aqc.kernels.lambda_orthogonality._loss import Terms, labeled_loss
+from aqc.kernels.lambda_orthogonality._pairs import (
     affine_alignment,
     moments,
     nearest_rotation,
     norm_distortion,
     truncate,
 )
-from aqc.kernels.lambda_orthogonality.penalty import Alpha, Lam, distance, threshold
-from aqc.kernels.lambda_orthogonality.retrieval import Retrieval, order_backfill, rank_gallery
+from aqc.kernels.lambda_orthogonality._penalty import Alpha, Lam, distance, threshold
+from aqc.kernels.lambda_orthogonality._retrieval import Retrieval, order_backfill, rank_gallery
+
+Weight = Annotated[float, Interval(ge=0, le=1e6)]
 
 # Steps between two states from which a run can go on.
 _CHUNK = 250
@@ -134,6 +137,7 @@ def fit_labeled_map_steps(
             "without classes.",
             "/labels",
         )
+    refuse_huge(h_new=h_new, h_old=h_old)
     h_new, h_old = truncate(h_new, h_old)
     terms = Terms(
         forward, backward, contrastive, threshold(lam, h_new.shape[1]), alpha, temperature
@@ -170,10 +174,10 @@ def fit_labeled_map(
     labels: Int[np.ndarray, " samples"],
     lam: Lam = None,
     alpha: Alpha = 10.0,
-    forward: Annotated[float, Ge(0)] = 1.0,
-    backward: Annotated[float, Ge(0)] = 1.0,
-    contrastive: Annotated[float, Ge(0)] = 1.0,
-    temperature: Annotated[float, Gt(0)] = 0.07,
+    forward: Weight = 1.0,
+    backward: Weight = 1.0,
+    contrastive: Weight = 1.0,
+    temperature: Annotated[float, Interval(ge=1e-3, le=1e3)] = 0.07,
     steps: Annotated[int, Interval(ge=1, le=20_000)] = 3000,
     learning_rate: Annotated[float, Interval(gt=0, le=1)] = 1e-3,
     batch: Annotated[int, Interval(ge=2, le=1024)] = 256,

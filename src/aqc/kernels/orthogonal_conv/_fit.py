@@ -11,15 +11,15 @@ from scipy.optimize import minimize
 from aqc.errors import InputError
 from aqc.kernels._kernel import Steps, drain
 from aqc.kernels._signature import checked
-from aqc.kernels.orthogonal_conv.existence import (
+from aqc.kernels.orthogonal_conv._existence import (
     Case,
     Channels,
     KernelSize,
     Stride,
     check_existence,
 )
-from aqc.kernels.orthogonal_conv.penalty import penalty_and_gradient, penalty_work, refuse_weights
-from aqc.kernels.orthogonal_conv.spectrum import conv_singular_values
+from aqc.kernels.orthogonal_conv._penalty import penalty_and_gradient, penalty_work, refuse_weights
+from aqc.kernels.orthogonal_conv._spectrum import conv_singular_values
 
 # Iterations between two states from which a run can go on; L-BFGS starts anew with each.
 _CHUNK = 100

@@ -7,9 +7,10 @@ from annotated_types import Interval
 from jaxtyping import Float
 
 from aqc.errors import InputError
+from aqc.kernels._magnitude import refuse_huge
 from aqc.kernels._signature import checked
-from aqc.kernels.online_orthogonal_dictionary.frank_wolfe import Power
-from aqc.kernels.online_orthogonal_dictionary.measures import (
+from aqc.kernels.online_orthogonal_dictionary._frank_wolfe import Power
+from aqc.kernels.online_orthogonal_dictionary._measures import (
     frank_wolfe_gap,
     polar,
     random_dictionary,
@@ -72,6 +73,7 @@ def learn_offline(
         >>> np.abs(learn_offline(y).dictionary).round(1).max(0).tolist()
         [1.0, 1.0]
     """
+    refuse_huge(signals=signals)
     if not signals.any():
         raise InputError("`signals` must not be all zero, but are.", "/signals")
     dictionary, gaps = random_dictionary(len(signals), seed), []
@@ -131,6 +133,7 @@ def encode(
         Codes(codes=array([[ 0.],
                [-4.]]), residual=0.6)
     """
+    refuse_huge(dictionary=dictionary, signals=signals)
     n = len(dictionary)
     if keep > n:
         raise InputError(f"`keep` must be at most the {n} atoms, but is {keep}.", "/keep")

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from aqc.errors import InputError
+from aqc.kernels._magnitude import refuse_huge
 from aqc.kernels._signature import checked
 
 # Rows of the matrix of similarities that are sorted at once.
@@ -86,6 +87,7 @@ def rank_gallery(
         >>> rank_gallery(axes, axes, np.r_[0, 0, 1, 1], np.r_[0, 0, 1, 1], np.arange(4)).cmc1
         1.0
     """
+    refuse_huge(queries=queries, gallery=gallery)
     queries, gallery = _unit(queries), _unit(gallery)
     first, precision = [], []
     for start in range(0, len(queries), _CHUNK):
@@ -130,6 +132,7 @@ def order_backfill(
         >>> order_backfill(np.array([[0.0], [1.0], [5.0], [7.0]]), [0, 0, 0, 1]).tolist()
         [2, 0, 1, 3]
     """
+    refuse_huge(features=features)
     _, members, counts = np.unique(labels, return_inverse=True, return_counts=True)
     sums = np.zeros((len(counts), features.shape[1]))
     np.add.at(sums, members, features)

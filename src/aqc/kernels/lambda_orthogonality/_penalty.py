@@ -4,11 +4,11 @@ import math
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge, Gt
+from annotated_types import Interval
 from scipy.special import expit
 
-Lam = Annotated[float, Ge(0)] | None
-Alpha = Annotated[float, Gt(0)]
+Lam = Annotated[float, Interval(ge=0, le=1e12)] | None
+Alpha = Annotated[float, Interval(gt=0, le=1e6)]
 
 # The paper holds maps of 512 dimensions at the distance 12 = 0.53 sqrt(512).
 _SHARE = 0.53

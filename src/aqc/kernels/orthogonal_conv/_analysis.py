@@ -10,19 +10,20 @@ from jaxtyping import Float
 
 from aqc.errors import InputError
 from aqc.kernels._kernel import Steps, drain
+from aqc.kernels._magnitude import refuse_huge
 from aqc.kernels._signature import checked
-from aqc.kernels.orthogonal_conv.existence import (
+from aqc.kernels.orthogonal_conv._existence import (
     Case,
     Stride,
     check_existence,
 )
-from aqc.kernels.orthogonal_conv.penalty import (
+from aqc.kernels.orthogonal_conv._penalty import (
     penalty_and_gradient,
     penalty_work,
     refuse_weights,
     spectral_factor,
 )
-from aqc.kernels.orthogonal_conv.spectrum import spectrum
+from aqc.kernels.orthogonal_conv._spectrum import spectrum
 
 _MOST_SPECTRUM = 4e7
 
@@ -81,6 +82,7 @@ def analyze_kernel_steps(
         (0.5, [[0.0, 0.0, 1.0, 1.0]])
     """
     m, c, k = kernel.shape[:3]
+    refuse_huge(kernel=kernel)
     _refuse(kernel, stride, sizes)
     done = list(state or [])
     for n in sizes[len(done) :]:

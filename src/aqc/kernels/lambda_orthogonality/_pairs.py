@@ -3,13 +3,20 @@
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from annotated_types import Gt, Interval
+from annotated_types import Interval
 from jaxtyping import Float
 from scipy.optimize import minimize
 
 from aqc.kernels._kernel import Steps, drain
+from aqc.kernels._magnitude import refuse_huge
 from aqc.kernels._signature import checked
-from aqc.kernels.lambda_orthogonality.penalty import Alpha, Lam, distance, lambda_penalty, threshold
+from aqc.kernels.lambda_orthogonality._penalty import (
+    Alpha,
+    Lam,
+    distance,
+    lambda_penalty,
+    threshold,
+)
 
 # Iterations between two states from which a run can go on; L-BFGS starts anew with each.
 _CHUNK = 200
@@ -192,6 +199,7 @@ def fit_map_steps(
         >>> [fraction for fraction, _ in fit_map_steps(h, 2 * h)]
         [1.0]
     """
+    refuse_huge(h_new=h_new, h_old=h_old)
     h_new, h_old = truncate(h_new, h_old)
     pairs, lam = moments(h_new, h_old), threshold(lam, h_new.shape[1])
     rotation = nearest_rotation(pairs.cross)
@@ -223,7 +231,7 @@ def fit_map(
     h_old: Float[np.ndarray, "samples d"],
     lam: Lam = None,
     alpha: Alpha = 10.0,
-    weight: Annotated[float, Gt(0)] = 1.0,
+    weight: Annotated[float, Interval(gt=0, le=1e6)] = 1.0,
     max_iter: Annotated[int, Interval(ge=1, le=20_000)] = 2000,
 ) -> Map:
     """Return the affine map from new to old embeddings, held near orthogonality.
@@ -285,6 +293,7 @@ def fit_rotation(
         >>> np.abs(turned.weight - [[0, -1], [1, 0]]).max() < 1e-12
         np.True_
     """
+    refuse_huge(h_new=h_new, h_old=h_old)
     h_new, h_old = truncate(h_new, h_old)
     pairs = moments(h_new, h_old)
     rotation = nearest_rotation(pairs.cross, proper=True)
