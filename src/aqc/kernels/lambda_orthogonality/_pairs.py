@@ -5,9 +5,9 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from annotated_types import Interval
 from jaxtyping import Float
-from scipy.optimize import minimize
 
 from aqc.kernels._kernel import Steps, drain
+from aqc.kernels._lbfgs import descend
 from aqc.kernels._magnitude import refuse_huge
 from aqc.kernels._signature import checked
 from aqc.kernels.lambda_orthogonality._penalty import (
@@ -350,35 +350,20 @@ def _advance(
     state: dict[str, Any], pairs: Moments, penalty: tuple[float, float, float], max_iter: int
 ) -> dict[str, Any]:
     lam, alpha, factor = penalty
-    shape = state["map"].shape
 
-    def value_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weight = flat.reshape(shape)
+    def value_and_gradient(weight: np.ndarray) -> tuple[float, np.ndarray]:
         value, slope = lambda_penalty(weight, lam, alpha)
         gradient = 2 * (weight @ pairs.new - pairs.cross) + factor * slope
-        return pairs.alignment(weight) + factor * value, gradient.ravel()
+        return pairs.alignment(weight) + factor * value, gradient
 
-    losses: list[float] = []
     iterations = min(_CHUNK, max_iter - len(state["losses"]))
     scale = max(np.abs(pairs.cross).max(), np.finfo(float).tiny)
-    found = minimize(
-        value_and_gradient,
-        state["map"].ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        callback=lambda intermediate_result: losses.append(float(intermediate_result.fun)),
-        options={
-            "maxiter": iterations,
-            "maxfun": 20 * iterations,
-            "ftol": 0.0,
-            "gtol": 1e-8 * scale,
-        },
-    )
-    losses = [*state["losses"], *losses]
+    found = descend(value_and_gradient, state["map"], iterations, 1e-8 * scale)
+    losses = [*state["losses"], *found.values]
     return {
-        "map": found.x.reshape(shape),
+        "map": found.point,
         "losses": losses,
-        "stopped": found.nit < iterations or len(losses) >= max_iter,
+        "stopped": found.stopped or len(losses) >= max_iter,
         # The line search may give up a few digits before the tolerance.
-        "converged": bool(np.abs(found.jac).max() <= 1e-5 * scale),
+        "converged": found.slope <= float(1e-5 * scale),
     }

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from annotated_types import Interval
-from scipy.optimize import minimize
 
 from aqc.errors import InputError
 from aqc.kernels._kernel import Steps, drain
+from aqc.kernels._lbfgs import descend
 from aqc.kernels._signature import checked
 from aqc.kernels.orthogonal_conv._existence import (
     Case,
@@ -209,23 +209,16 @@ def _advance(
     if kernel is None:
         kernel = _start(shape, stride, seed, state["start"])
     iterations = min(_CHUNK, max_iter - state["iterations"])
-    found = minimize(
-        lambda x: _value_and_gradient(x.reshape(shape), stride),
-        kernel.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": iterations, "maxfun": 20 * iterations, "ftol": 0.0, "gtol": 1e-10},
-    )
-    kernel = found.x.reshape(shape)
-    if found.nit >= iterations and state["iterations"] + iterations < max_iter:
-        return state | {"kernel": kernel, "iterations": state["iterations"] + iterations}
-    penalty = max(0.0, float(found.fun))
+    found = descend(lambda x: _value_and_gradient(x, stride), kernel, iterations, 1e-10)
+    if not found.stopped and state["iterations"] + iterations < max_iter:
+        return state | {"kernel": found.point, "iterations": state["iterations"] + iterations}
+    penalty = max(0.0, found.value)
     better = penalty < min(state["penalties"], default=np.inf)
     return {
         "start": state["start"] + 1,
         "iterations": 0,
         "kernel": None,
-        "best": kernel if better else state["best"],
+        "best": found.point if better else state["best"],
         "penalties": [*state["penalties"], penalty],
     }
 
@@ -240,4 +233,4 @@ def _start(shape: tuple[int, ...], stride: int, seed: int, number: int) -> np.nd
 def _value_and_gradient(kernel: np.ndarray, stride: int) -> tuple[float, np.ndarray]:
     with jax.enable_x64(True):
         value, gradient = penalty_and_gradient(jnp.asarray(kernel), stride=stride)
-    return float(value), np.asarray(gradient).ravel()
+    return float(value), np.asarray(gradient)
