@@ -49,6 +49,7 @@ __all__ = [
 
 def _draw(result: Minimum) -> "Figure":
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.subplots()
@@ -56,6 +57,7 @@ def _draw(result: Minimum) -> "Figure":
     for layer, values in enumerate(result.singular_values, 1):
         axes.plot(classes, values, "o-", ms=4, label=f"$s_k$ of $W_{{{layer}}}$")
     axes.plot(classes, result.feature_norms, "s--", ms=4, color="k", label="$|h_k|$")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("class $k$, as given")
     axes.set_ylabel("length at the minimum")
     axes.set_ylim(bottom=0)

@@ -63,29 +63,37 @@ def _plot(axes: "Axes", directions: np.ndarray, curves: dict[str, Curve]) -> Non
             axes.plot(directions, curve.test_accuracy, color=color, label=f"{name}: test accuracy")
         if curve.memorized is not None:
             axes.plot(directions, curve.memorized, "--", color=color, label=f"{name}: memorized")
-        if curve.test_accuracy is None and curve.memorized is None:
+        if curve.test_accuracy is None:
             axes.plot(directions, curve.fitted, color=color, label=f"{name}: fitted")
     axes.set_xscale("log")
+    ticks = [int(d) for d in 2.0 ** np.arange(12) if d <= directions[-1]]
+    axes.set_xticks(ticks, [str(d) for d in ticks], minor=False)
+    axes.set_xticks([], minor=True)
     axes.set_xlabel("directions kept $d$")
     axes.set_ylabel("share of the samples")
     axes.set_ylim(0, 1.02)
-    axes.legend(fontsize="small")
+
+
+def _explain(figure: "Figure", axes: "Axes") -> None:
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside right center", fontsize="small")
 
 
 def _draw(result: Truncation) -> "Figure":
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 4), layout="constrained")
-    _plot(
-        figure.subplots(), result.directions, {"own head": result.head, "ridge refit": result.refit}
-    )
+    figure = Figure(figsize=(7.5, 4), layout="constrained")
+    curves = {"own head": result.head, "ridge refit": result.refit}
+    axes = figure.subplots()
+    _plot(axes, result.directions, curves)
+    _explain(figure, axes)
     return figure
 
 
 def _draw_training(result: Trained) -> "Figure":
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(12, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(result.steps, result.train_accuracy, label="training, noisy labels")
     left.plot(result.steps, result.test_accuracy, label="test, clean labels")
@@ -99,6 +107,7 @@ def _draw_training(result: Trained) -> "Figure":
         "ridge, untrained": result.untrained.refit,
     }
     _plot(right, result.trained.directions, curves)
+    _explain(figure, right)
     return figure
 
 
@@ -119,16 +128,16 @@ def _example() -> dict[str, Any]:
 
 def _training_example() -> dict[str, Any]:
     rng = np.random.default_rng(0)
-    labels = np.arange(60) % 3
-    centers = 2 * np.array([[1.0, 0.0], [-0.5, 0.9], [-0.5, -0.9]])
-    inputs = (centers[labels] + 0.5 * rng.normal(size=(60, 2))).round(2)
+    labels = np.arange(50) % 3
+    inputs = (1.5 * np.eye(3, 6)[labels] + 0.4 * rng.normal(size=(50, 6))).round(2)
     return {
-        "inputs": inputs[:40].tolist(),
-        "labels": labels[:40].tolist(),
-        "test_inputs": inputs[40:].tolist(),
-        "test_labels": labels[40:].tolist(),
-        "hidden": [32],
-        "num_steps": 500,
+        "inputs": inputs[:30].tolist(),
+        "labels": labels[:30].tolist(),
+        "test_inputs": inputs[30:].tolist(),
+        "test_labels": labels[30:].tolist(),
+        "noise": 0.3,
+        "hidden": [64],
+        "num_steps": 1000,
         "batch": 16,
     }
 
