@@ -272,5 +272,5 @@ def test_refusals(call, sentence):
 def test_work_beyond_the_limit_is_refused():
     h = np.ones((20_000, 512))
     arguments = {"h_new": h, "h_old": h, "labels": np.arange(20_000) % 9, "batch": 1024}
-    with pytest.raises(InputError, match="takes at most 2e\\+13 multiplications in one call"):
+    with pytest.raises(InputError, match="takes at most 5e\\+12 multiplications in one call"):
         KERNEL.operation("fit-labeled-map").run(arguments | {"steps": 20_000})

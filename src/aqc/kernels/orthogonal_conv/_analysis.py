@@ -26,6 +26,8 @@ from aqc.kernels.orthogonal_conv._penalty import (
 from aqc.kernels.orthogonal_conv._spectrum import spectrum
 
 _MOST_SPECTRUM = 4e7
+# Multiplications done in the time that a block takes beside its own.
+_OVERHEAD = 400
 
 
 class Analysis(NamedTuple):
@@ -161,11 +163,12 @@ def analysis_work(kernel: np.ndarray, stride: int, sizes: tuple[int, ...]) -> fl
 
     Example:
         >>> analysis_work(np.ones((1, 1, 1, 1)), 1, (2,))
-        5.0
+        1605.0
     """
     m, c, k = kernel.shape[:3]
     columns = c * stride**2
-    blocks = sum(float(n) ** 2 for n in sizes) * m * columns * min(m, columns)
+    frequencies = sum(float(n) ** 2 for n in sizes)
+    blocks = frequencies * (m * columns * min(m, columns) + _OVERHEAD)
     return blocks + penalty_work(m, c, k, stride)
 
 

@@ -70,7 +70,7 @@ KERNEL = Kernel(
             example=_example(),
             work=merging_work,
             unit="multiplications",
-            inline_max=1e10,
+            inline_max=3e10,
             max=2e12,
             steps=merge_experts_steps,
         ),
