@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from aqc.executables import compiled
@@ -47,3 +48,11 @@ def test_a_failure_is_told_and_not_kept():
     with pytest.raises(ValueError, match="the first time"):
         compiled(function, jnp.ones(2))
     assert compiled(function, jnp.ones(2))(jnp.ones(2)).tolist() == [1.0, 1.0]
+
+
+def test_quick_code_computes_the_same():
+    function = jax.jit(lambda x: jnp.cumsum(jnp.exp(x) * x))
+    x = jnp.linspace(-1, 1, 7)
+    quick, slow = (compiled(function, x, quick=choice) for choice in (True, False))
+    assert quick is not slow
+    assert np.asarray(quick(x)) == pytest.approx(np.asarray(slow(x)), rel=1e-5)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Collection
 
 SUPERVISOR = "AQC_SUPERVISOR_PID"
+GATE = "AQC_SUPERVISOR_GATE"
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _SWEEPS = 100  # what forks faster than it is killed is left to the next call
@@ -42,6 +43,13 @@ def follow_supervisor() -> None:
     parent = os.environ.get(SUPERVISOR)
     if parent is not None:
         die_with_parent(int(parent), signal.SIGTERM)
+
+
+def wait_at_gate() -> None:
+    """Wait until the supervisor that started this process lets it go on, if there is one."""
+    gate = os.environ.get(GATE)
+    if gate is not None:
+        os.read(int(gate), 1)  # of a pipe that nobody writes to: its end is the sign
 
 
 def end_strays(known: Collection[int]) -> None:

@@ -38,7 +38,7 @@ class Ansatz:
         state: np.ndarray,
         *,
         layers: int,
-        order: int,
+        order: int | None,
         block: str = "su4",
     ) -> "Ansatz":
         """Return the ansatz that equals a shallow product formula.
@@ -83,6 +83,28 @@ class Ansatz:
     def with_blocks(self, blocks: np.ndarray) -> "Ansatz":
         """Return the same ansatz with other blocks."""
         return replace(self, blocks=blocks)
+
+    def frame(self) -> dict[str, np.ndarray]:
+        """Return all but the blocks as named arrays: what a checkpoint needs beside them."""
+        return {"product": self.state, "layers": np.array(self.layers)}
+
+    @classmethod
+    def framed(cls, frame: dict[str, np.ndarray], blocks: np.ndarray) -> "Ansatz":
+        """Return the ansatz of a `frame` with its blocks."""
+        return cls(frame["product"], int(frame["layers"]), blocks)
+
+    def deepened(self, layers: int) -> "Ansatz":
+        """Return the same circuit with identity layers behind it, `layers` in all.
+
+        Example:
+            >>> start = Ansatz(np.tile([1.0, 0.0], (4, 1)), 1, np.tile(np.eye(4), (2, 1, 1)))
+            >>> start.deepened(2).blocks.shape
+            (3, 4, 4)
+        """
+        deeper = replace(self, layers=layers)
+        extra = sum(map(len, deeper.bonds)) - len(self.blocks)
+        identities = np.tile(np.eye(4, dtype=self.blocks.dtype), (extra, 1, 1))
+        return deeper.with_blocks(np.concatenate([self.blocks, identities]))
 
     def circuit(self) -> Circuit:
         """Return the circuit on |0...0>: preparation of the product state, then the blocks."""

@@ -74,6 +74,10 @@ def work(num_qubits: int, layers: int, chi: int, engine: str) -> float:
 def memory(num_qubits: int, layers: int, chi: int, engine: str, itemsize: int = 16) -> float:
     """Return the bytes of one value and gradient: what the way back needs is kept on the way.
 
+    Measured for 3 to 13 layers and bond dimensions up to 370: a cell keeps about m + 1.5
+    boundaries, m the number of crossing layers, and arrays of 20 chi^2 numbers for its two target
+    tensors (4 chi^2 for the tensors themselves, as much closed with the last gates, and copies).
+
     Example:
         >>> memory(50, 9, 48, "exact") < memory(50, 11, 48, "exact")
         True
@@ -83,7 +87,7 @@ def memory(num_qubits: int, layers: int, chi: int, engine: str, itemsize: int = 
     cells, depth = (num_qubits + 1) // 2, crossing_layers(layers)
     chi = padded_bond(chi)
     boundary = _boundary(depth) * chi
-    return itemsize * (cells * ((2 * depth + 2) * boundary + 12 * chi**2) + 8 * boundary)
+    return itemsize * (cells * ((depth + 1.5) * boundary + 20 * chi**2) + 8 * boundary)
 
 
 def _boundary(depth: int) -> float:

@@ -14,16 +14,22 @@ import jax
 
 # Each holds a few megabytes of code.
 _MOST = 32
+# XLA's older way to emit fused loops.
+_QUICK = {"xla_cpu_use_fusion_emitters": False}
 _kept: OrderedDict[Any, Future[Any]] = OrderedDict()
 _lock = Lock()
 
 
-def compiled(function: Any, *arguments: Any, **options: Any) -> Callable[..., Any]:
+def compiled(
+    function: Any, *arguments: Any, quick: bool = False, **options: Any
+) -> Callable[..., Any]:
     """Return a jitted function, compiled for arguments like these.
 
     Args:
         function: From `jax.jit`.
         *arguments: Arrays, nested; only shapes, types and devices matter.
+        quick: Compile sooner what then runs slower. Measured for the exact scan, 9 layers: 0.8 s
+            in place of 1.1 s, and 15 ms an evaluation in place of 14 ms.
         **options: Static arguments.
 
     Returns:
@@ -37,7 +43,8 @@ def compiled(function: Any, *arguments: Any, **options: Any) -> Callable[..., An
     """
     leaves, structure = jax.tree.flatten(arguments)
     looks = tuple((x.shape, str(x.dtype), getattr(x, "sharding", None)) for x in leaves)
-    key = (function, tuple(sorted(options.items())), structure, looks)
+    quick = quick and jax.default_backend() == "cpu"
+    key = (function, quick, tuple(sorted(options.items())), structure, looks)
     with _lock:
         mine = key not in _kept
         future = _kept.setdefault(key, Future())
@@ -46,8 +53,9 @@ def compiled(function: Any, *arguments: Any, **options: Any) -> Callable[..., An
             _kept.popitem(last=False)
     if mine:
         try:
-            future.set_result(function.lower(*arguments, **options).compile())
-        except BaseException as error:
+            lowered = function.lower(*arguments, **options)
+            future.set_result(lowered.compile(compiler_options=_QUICK if quick else None))
+        except BaseException as error:  # noqa: BLE001  whoever waits must learn of it
             with _lock:
                 _kept.pop(key, None)
             future.set_exception(error)

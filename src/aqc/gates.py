@@ -62,6 +62,16 @@ def bloch_state(theta: float, phi: float) -> np.ndarray:
     return np.array([np.cos(theta / 2), np.exp(1j * phi) * np.sin(theta / 2)])
 
 
+def exchanged(matrix: np.ndarray) -> np.ndarray:
+    """Return a two-qubit matrix with its qubits in the other order.
+
+    Example:
+        >>> np.array_equal(exchanged(pauli("XZ")), pauli("ZX"))
+        True
+    """
+    return matrix.reshape(2, 2, 2, 2).transpose(1, 0, 3, 2).reshape(4, 4)
+
+
 def preparation(state: np.ndarray) -> np.ndarray:
     """Return a unitary whose first column is `state`, so that it maps |0> to it.
 

@@ -39,9 +39,10 @@ import sys
 from pathlib import Path
 import aqc_service.api.commands, aqc_service.api.server
 from aqc.problem import Problem
-from aqc.estimate import check_memory, forecast_memory
+from aqc.estimate import check_memory, estimate
 problem = Problem.build({"model": "xxz_chain", "num_qubits": 20}, 1.0)
-check_memory(problem), forecast_memory(problem)
+check_memory(problem), estimate(problem)
+import aqc.figures, aqc.output  # for the plots
 print(*{name.split(".")[0] for name in sys.modules})
 """
     loaded = set(run_python(code).split())
@@ -58,7 +59,7 @@ from aqc_service.settings import ServiceSettings
 create_app(None, ServiceSettings())
 print(time.process_time())
 """
-    assert min(float(run_python(code)) for _ in range(3)) < 1.5
+    assert any(float(run_python(code)) < 1.5 for _ in range(3))
 
 
 def test_the_body_is_the_problem_and_the_services_own_fields():
@@ -96,8 +97,10 @@ def test_the_curl_commands_work_as_they_are(name, api, worker):
     job_id = api.post("/v1/jobs", json={**DOCUMENT_EXAMPLE, "name": "x"}).json()["id"]
     if name in ("job_result", "job_plot", "job_artifacts", "job_artifact"):
         worker.start(job_id)
-        files = ("circuit.qasm", "circuit.qpy", "result.json", "convergence.svg")
-        worker.succeed(job_id, dict.fromkeys(files, b"{}"))
+        files = dict.fromkeys(("circuit.qasm", "circuit.qpy", "result.json"), b"{}")
+        curve = {"history": [[1, 0.1]], "trotter_infidelity": 0.2, "goal": 0.01}
+        files["figures.json"] = json.dumps({"convergence": curve}).encode()
+        worker.succeed(job_id, files)
     if name in ("retry_job", "delete_job", "job_events"):
         api.post(f"/v1/jobs/{job_id}/cancel")
     if name == "show_job":

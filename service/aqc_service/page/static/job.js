@@ -51,7 +51,8 @@ function showJob() {
   document.title = `${title(job)} · aqc`;
   byId("title").textContent = title(job);
   const parts = [`${job.num_qubits} qubits`, `t = ${job.problem.time}`];
-  parts.push(`${job.problem.ansatz.layers} brick layers`);
+  const { layers } = job.problem.ansatz;
+  parts.push(layers === "auto" ? "as few brick layers as can be" : `${[layers].flat().join(", ")} brick layers`);
   if (job.attempt > 1) parts.push(`attempt ${job.attempt}`);
   byId("facts").textContent = [...parts, ...(job.tags ?? [])].join(" · ");
   byId("goal").textContent = number(job.problem.goal.infidelity);
@@ -123,7 +124,8 @@ async function showEnd() {
     if (job.state === "succeeded" || ![404, 409].includes(error.status)) notice(error.message);
     return;
   }
-  chart.replace((result.optimizer ?? result).history);
+  const { history } = result.optimizer ?? result;
+  if (history.length) chart.replace(history);
   if (result.trotter) chart.level("trotter", "best Trotter, no shallower", result.trotter.infidelity);
   showResult(id, job, result);
   byId("infidelity").textContent = number(result.infidelity);
