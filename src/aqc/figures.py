@@ -123,8 +123,8 @@ def depth_sweep(
     """Draw the infidelity against the number of layers, on a log axis.
 
     Args:
-        depths: For each depth (layers, 1 - F of the fit, 1 - F of Trotter's circuit with as many
-            layers), in ascending order.
+        depths: For each depth (layers, 1 - F of the fit, 1 - F of Trotter's circuit of so many
+            layers or another start), in ascending order.
         goal: The infidelity asked for.
         dark: Light on dark.
 
@@ -150,7 +150,7 @@ def depth_sweep(
         axes.plot(layers, values, marker, color=color, linewidth=1.8, markersize=5)[0]
         for values, marker, color in ((trotter, "s--", theme.trotter), (fitted, "o-", theme.line))
     ]
-    legend = axes.legend(lines, ["Trotter, as many layers", "optimized"], fontsize=9)
+    legend = axes.legend(lines, ["its start, not optimized", "optimized"], fontsize=9)
     legend.get_frame().set(facecolor=theme.paper, edgecolor=theme.grid)
     for text in legend.get_texts():
         text.set_color(theme.ink)

@@ -17,7 +17,7 @@ import numpy as np
 from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
-from aqc.cost import choose_engine, work
+from aqc.cost import choose_engine, is_brief, work
 from aqc.executables import compiled
 from aqc.flip import FlipCost
 from aqc.metric import fubini_study
@@ -31,9 +31,6 @@ _NOISE = {"complex64": 3e-8, "complex128": 1e-15}
 _SINGLE_GOAL = 1e-3
 # Double precision multiplications that are worth a second compilation.
 _SINGLE_WORK = 1.5e10
-# Multiplications below which code that is compiled a third of a second sooner wins over code that
-# runs a tenth faster.
-_QUICK_WORK = 4e10
 # The certificate computes the infidelity again by other sums: leave it room below the goal.
 _MARGIN = 1e-3
 
@@ -125,7 +122,7 @@ def fit(
     plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, goal)
     if resume is not None:
         plan = plan[plan.index(str(resume.point.dtype)) :]
-    quick = work(n, ansatz.layers, chi, engine) * max_evaluations < _QUICK_WORK
+    quick = is_brief(n, ansatz.layers, chi, engine, max_evaluations)
     state = resume
     seconds = 0.0
     starts: tuple[float, ...] = ()

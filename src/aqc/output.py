@@ -143,7 +143,7 @@ def _figures(result: "CompileResult", problem: "Problem") -> dict[str, dict[str,
         },
     }
     if len(result.depths) > 1:
-        depths = [(d.layers, d.infidelity, d.trotter_infidelity) for d in result.depths]
+        depths = [(d.layers, d.infidelity, d.start_infidelity) for d in result.depths]
         found["sweep"] = {"depths": depths, "goal": problem.goal.infidelity}
     return found
 
