@@ -2,7 +2,7 @@
 
 Prints for each job the seconds from the POST to the finished job as the client sees it, and what
 of that was not the engine's own work; then the same of jobs submitted all at once, with the
-seconds from a job's start to its target (told at most a quarter of a second late).
+seconds from a job's start to its target.
 """
 
 import argparse

@@ -205,6 +205,7 @@ def _rows(job: Job, url: str) -> dict[str, str]:
         "two-qubit gates": outcome
         and f"{outcome['two_qubit_gates']}, depth {outcome['two_qubit_depth']}",
         "best Trotter": outcome
+        and outcome["trotter"]
         and f"infidelity {outcome['trotter']['infidelity']:.3g}, depth "
         f"{outcome['trotter']['two_qubit_depth']}",
         "best so far": None if outcome or not best else _best(best),
@@ -218,7 +219,7 @@ def _rows(job: Job, url: str) -> dict[str, str]:
 
 def _best(best: Any) -> str:
     if best["infidelity"] is None:
-        return "Trotter's circuit"
+        return "where the optimization starts"
     return f"infidelity {best['infidelity']:.3g}"
 
 

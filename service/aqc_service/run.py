@@ -135,6 +135,7 @@ class Run:
             names = ("circuit.qasm", "circuit.qasm2", "circuit.qpy", "result.json")
             files = {name: str(directory / name) for name in names}
             self._best = self.outcome.best = {**message, "files": files}
+            self._has_news = True
         elif kind == "message":
             self._try(lambda: self.attempts.tell(self.job, message["text"]))
         elif kind == "done":
@@ -164,7 +165,7 @@ class Run:
         if self._is_due("usage", _USAGE_SECONDS):
             self._check_usage()
         self._check_time()
-        if self._is_due("report", _REPORT_SECONDS):
+        if self._has_news and self._is_due("report", _REPORT_SECONDS):
             self._try(self.report)
 
     def _try(self, act: Callable[[], object]) -> None:
@@ -236,7 +237,7 @@ class Run:
         Raises:
             StorageError: If the database cannot be used; what is new then stays new.
         """
-        if not self._has_news and self._best is None:
+        if not self._has_news:
             return
         self.attempts.report(
             self.job, self._progress, points=self._points, best=self._best, **self.spent

@@ -42,12 +42,16 @@ from aqc.problem import Problem
 from aqc.estimate import check_memory, estimate
 problem = Problem.build({"model": "xxz_chain", "num_qubits": 20}, 1.0)
 check_memory(problem), estimate(problem)
-import aqc.figures, aqc.output  # for the plots
 print(*{name.split(".")[0] for name in sys.modules})
 """
     loaded = set(run_python(code).split())
     assert "fastapi" in loaded
     assert HEAVY.isdisjoint(loaded)
+
+
+def test_drawing_a_plot_imports_neither_jax_nor_qiskit():
+    code = "import sys, aqc.figures; print(*{name.split('.')[0] for name in sys.modules})"
+    assert (HEAVY - {"matplotlib"}).isdisjoint(run_python(code).split())
 
 
 def test_the_application_is_there_in_a_second_and_a_half():

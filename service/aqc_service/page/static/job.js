@@ -103,7 +103,7 @@ function showPoints(points) {
   for (const [evaluations, infidelity] of points) chart.add(evaluations, infidelity);
   // The optimization starts from a plain Trotter circuit, so its first value is Trotter's.
   const [first, start] = chart.points[0];
-  if (first === 1) chart.level("trotter", "Trotter, where it starts", start);
+  if (first === 1) chart.level("trotter", "where it starts", start);
   byId("infidelity").textContent = number(chart.best);
   byId("chart-words").textContent = chartWords();
 }
