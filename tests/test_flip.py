@@ -13,8 +13,9 @@ from aqc.errors import DivergenceError
 from aqc.evolved import evolve_within
 from aqc.fit import fit
 from aqc.flip import FlipCost, evaluate_flips, first_flips
+from aqc.methods import METHODS
 from aqc.mps import MPS
-from aqc.optimize import METHODS, State, minimize
+from aqc.optimize import State, minimize
 from reference import (
     fidelity,
     neel,
