@@ -105,6 +105,8 @@ class Child:
 
     def is_as_new(self) -> bool:
         """Whether it gets ready for another task, and the last one left little behind in it."""
+        if self.exit_code() is not None:
+            return False
         until = time.monotonic() + _TIDY_SECONDS
         while (message := self.receive(max(until - time.monotonic(), 0.0))) is not None:
             if message["kind"] == "ready":
