@@ -27,7 +27,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_damaged_files_are_refused(tmp_path, content):
     path = tmp_path / "x.npz"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="must be a checkpoint written by aqc"):
+    with pytest.raises(InputError, match="must be an .npz file written by aqc"):
         load_arrays(path)
 
 

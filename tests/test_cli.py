@@ -23,7 +23,7 @@ PROBLEM = {
 class FakeResult:
     """What `compile_problem` returns, as far as the command line looks at it."""
 
-    def __init__(self, status="goal_reached"):
+    def __init__(self, status="goal_reached", sweep=False):
         from qiskit import QuantumCircuit
 
         self.circuit = QuantumCircuit(4)
@@ -33,6 +33,13 @@ class FakeResult:
         self.trotter = types.SimpleNamespace(infidelity=0.1)
         self.optimum = types.SimpleNamespace(history=((1, 0.1), (2, 0.008)))
         self.status = status
+        self.depths = (self._depth(3, 0.03, 0.4), self._depth(5, 0.008, 0.1))[: 2 if sweep else 1]
+
+    @staticmethod
+    def _depth(layers, infidelity, start_infidelity):
+        return types.SimpleNamespace(
+            layers=layers, infidelity=infidelity, start_infidelity=start_infidelity
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -46,6 +53,11 @@ class FakeResult:
                 "infidelity_bound": 0.0123,
                 "bound_kind": "with estimate",
             },
+            "observables": {
+                "energy": {"circuit": -1.5, "target": -1.25, "error": -0.25},
+                "z": {"max_error": 0.01},
+                "zz": {"max_error": 0.02},
+            },
             "trotter": {
                 "order": 2,
                 "infidelity": 0.1,
@@ -53,6 +65,9 @@ class FakeResult:
                 "two_qubit_gates": 12,
             },
             "optimizer": {"status": self.status, "evaluations": 2},
+            "sweep": [
+                vars(depth) | {"evaluations": 2, "status": "stalled"} for depth in self.depths
+            ],
             "seconds": {"import": 1.0, "target": 0.5, "total": 1.5},
             "problem": {"goal": {"infidelity": 0.01}},
         }
@@ -74,7 +89,7 @@ def compiler(monkeypatch):
         module.compile_problem = function
         monkeypatch.setitem(sys.modules, "aqc.compile", module)
 
-    def quick(settings, *, progress):
+    def quick(settings, *, progress, target):
         progress(Progress("target"))
         progress(Progress("optimize", 1.0, 2, 0.008))
         return FakeResult()
@@ -123,6 +138,35 @@ def test_summary_names_what_matters_and_show_repeats_it(problem, tmp_path, compi
     assert printed.startswith(shown.stdout)
 
 
+def test_a_sweep_is_a_table_and_a_figure(problem, tmp_path, compiler):
+    compiler(lambda settings, **options: FakeResult(sweep=True))
+    printed = call("compile", problem, "--out", tmp_path / "out").stdout
+    rows = [line.split() for line in printed.splitlines()]
+    assert ["3", "0.03", "0.4", "2", "stalled"] in rows
+    assert ["5", "0.008", "0.1", "2", "stalled"] in rows
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == sorted((*output.FILES, *output.SWEEP_FILES))
+    assert (tmp_path / "out/sweep.png").read_bytes().startswith(b"\x89PNG")
+    assert "sweep.svg" in printed
+
+
+def test_estimate_tells_and_refuses_what_cannot_fit(tmp_path):
+    path = tmp_path / "problem.json"
+    path.write_text(json.dumps(PROBLEM | {"ansatz": {"layers": "auto"}}))
+    told = json.loads(call("estimate", path, "--json").stdout)
+    assert told["fits"] is True
+    assert told["num_qubits"] == 4
+    assert told["seconds"] > 0
+    printed = call("estimate", path).stdout
+    assert f"{told['layers']} brick layers" in printed
+    assert "an estimate" in printed
+    path.write_text(json.dumps(PROBLEM | {"limits": {"memory_gb": 0.01}}))
+    refused = call("estimate", path)
+    assert refused.exit_code == 2
+    assert "0.01 GB allowed" in refused.stdout
+    assert "/limits/memory_gb: `limits.memory_gb` must cover the predicted" in refused.stderr
+
+
 def test_normalized_problem_compiles_again(problem, tmp_path, compiler):
     call("compile", problem, "--out", tmp_path / "first")
     again = call("compile", tmp_path / "first" / "problem.json", "--out", tmp_path / "second")
@@ -139,7 +183,7 @@ def test_problem_from_standard_input(tmp_path, compiler):
 
 
 def test_missed_goal_is_no_failure(problem, tmp_path, compiler):
-    compiler(lambda settings, *, progress: FakeResult("stalled"))
+    compiler(lambda settings, *, progress, target: FakeResult("stalled"))
     result = call("compile", problem, "--out", tmp_path / "out")
     assert result.exit_code == 0
     assert "goal missed" in result.stdout
@@ -174,7 +218,7 @@ def test_without_a_terminal_there_is_a_line_for_each_stage(problem, tmp_path, co
 
 
 def test_interrupted_optimization_is_written_and_said(problem, tmp_path, compiler):
-    compiler(lambda settings, *, progress: FakeResult("interrupted"))
+    compiler(lambda settings, *, progress, target: FakeResult("interrupted"))
     result = call("compile", problem, "--out", tmp_path / "out")
     assert result.exit_code == 130
     assert "interrupted: the best circuit so far" in result.stdout
@@ -214,14 +258,14 @@ def test_failure_while_writing_leaves_the_old_result(problem, tmp_path, compiler
 
 
 def test_truncation_is_refused_and_divergence_is_a_failure(problem, tmp_path, compiler):
-    def truncate(settings, *, progress):
+    def truncate(settings, *, progress, target):
         raise TruncationError("The target needs more than `target.max_bond` = 4.")
 
     compiler(truncate)
     result = call("compile", problem, "--out", tmp_path / "out")
     assert refused_after_start(result, f"{problem}: The target needs more")
 
-    def diverge(settings, *, progress):
+    def diverge(settings, *, progress, target):
         raise DivergenceError("The objective is not finite.")
 
     compiler(diverge)
@@ -300,7 +344,7 @@ def test_directory_with_a_result_is_refused_unless_forced(problem, tmp_path, com
     (out / "notes.txt").write_text("mine")
     (out / "circuit.qasm").write_text("old")
     calls = []
-    compiler(lambda settings, *, progress: calls.append(settings) or FakeResult())
+    compiler(lambda settings, *, progress, target: calls.append(settings) or FakeResult())
 
     assert refused(call("compile", problem, "--out", out), "already holds a result", "--force")
     assert (calls, (out / "circuit.qasm").read_text()) == ([], "old")

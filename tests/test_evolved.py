@@ -1,6 +1,6 @@
 import pytest
 
-from aqc.evolved import angle_between, evolve_within, forecast_bond, guess_steps
+from aqc.evolved import angle_between, evolve_within, guess_steps
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS
 from reference import evolved, fidelity, neel, random_chain, random_product, xxz
@@ -60,9 +60,3 @@ def test_guess_of_steps_grows_with_time_and_accuracy():
     few = guess_steps(chain, state, 1.0, 1e-2)
     assert few % 2 == 0
     assert few < guess_steps(chain, state, 1.0, 1e-4) < guess_steps(chain, state, 4.0, 1e-4)
-
-
-def test_forecast_is_near_what_the_target_needs():
-    chain, state = xxz(40), neel(40)
-    needed = evolve_within(chain, state, 0.8, tolerance=1e-4, max_bond=128).mps.max_bond
-    assert 0.6 * needed <= forecast_bond(chain, state, 0.8, 1e-4, 128) <= 1.5 * needed

@@ -120,3 +120,16 @@ def test_saved_svg_is_the_same_each_time(tmp_path):
         texts.append((tmp_path / name).read_text())
     assert texts[0] == texts[1]
     assert "<svg" in texts[0]
+
+
+def test_a_sweep_shows_every_depth_both_curves_and_the_goal():
+    depths = [(3, 0.9, 1.0), (5, 0.2, 0.7), (7, 0.01, 0.3), (9, 0.0, 0.1)]
+    figure = figures.depth_sweep(depths, 1e-3, dark=True)
+    axes = figure.axes[0]
+    curves = {tuple(line.get_ydata()) for line in axes.get_lines() if len(line.get_xdata()) == 4}
+    assert curves == {(0.9, 0.2, 0.01, 1e-16), (1.0, 0.7, 0.3, 0.1)}
+    assert axes.get_xticks().tolist() == [3, 5, 7, 9]
+    low, high = axes.get_ylim()
+    assert low < 1e-16
+    assert high > 1.0
+    assert "goal: 0.001" in [text.get_text() for text in axes.texts]

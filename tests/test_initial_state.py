@@ -69,7 +69,7 @@ def test_every_form_goes_to_json_and_back(value):
         ([], "must describe all 4 qubits", ""),
         ("01011", "must describe all 4 qubits of the Hamiltonian, but describes 5", ""),
         ({"bloch": [[0, 0]] * 5}, "must describe all 4 qubits", ""),
-        ("Neel", 'or {"bloch": .*}, but is "Neel"; did you mean `neel`', ""),
+        ("Neel", 'or {"circuit": .*}, but is "Neel"; did you mean `neel`', ""),
         ("", 'but is ""', ""),
         ("0120", 'but is "0120"', ""),
         ("\u0660\u0661\u0660\u0661", "must be", ""),  # digits to Python, but not bits

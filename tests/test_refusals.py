@@ -66,7 +66,7 @@ def refuse(data):
         (
             {"target": {"tolerence": 1}},
             "/target/tolerence",
-            "`target` has the fields tolerance, max_bond, evolver, but not "
+            "`target` has the fields tolerance, max_bond, evolver, circuit, state, but not "
             '"tolerence"; did you mean `tolerance`?',
         ),
         (
@@ -74,13 +74,26 @@ def refuse(data):
             "/ansatz/layers",
             "`ansatz.layers` must be at least 1, but is 0.",
         ),
-        ({"ansatz": {"layers": "9"}}, "/ansatz/layers", 'must be an integer, but is "9".'),
-        ({"ansatz": {"layers": True}}, "/ansatz/layers", "must be an integer, but is true."),
+        (
+            {"ansatz": {"layers": "9"}},
+            "/ansatz/layers",
+            '`ansatz.layers` must be an integer, a list of integers or "auto", but is "9".',
+        ),
+        ({"ansatz": {"layers": True}}, "/ansatz/layers", 'or "auto", but is true.'),
+        ({"ansatz": {"layers": []}}, "/ansatz/layers", "must hold 1 to 64 depths, but holds 0."),
+        ({"ansatz": {"layers": [3, 3]}}, "/ansatz/layers", "must hold distinct depths"),
+        ({"ansatz": {"layers": [3, 0]}}, "/ansatz/layers/1", "must be at least 1, but is 0."),
+        ({"ansatz": {"layers": [3, 5.0]}}, "/ansatz/layers/1", "must be an integer, but is 5.0."),
+        (
+            {"ansatz": {"layers": "auto", "order": 2}},
+            "/ansatz/order",
+            "`ansatz.order` must be left out for several depths",
+        ),
         ({"ansatz": {"layers": 10**9}}, "/ansatz/layers", "must be at most 10000"),
         ({"ansatz": {"layers": 8, "order": True}}, "/ansatz/order", "must be an integer"),
         ({"ansatz": {"order": 4}}, "/ansatz/order", "must be at most 2, but is 4."),
         ({"ansatz": {"block": "cx2"}}, "/ansatz/block", 'must be "su4", but is "cx2".'),
-        ({"objective": "fidelity"}, "/objective", 'must be "log_density" or "infidelity", but is'),
+        ({"objective": "fidelity"}, "/objective", 'must be "log_density", "infidelity" or "flip"'),
         ({"overlap": "mps"}, "/overlap", 'must be "auto", "exact" or "dense", but is "mps".'),
         ({"optimizer": {"name": "adam"}}, "/optimizer/name", 'or "optax_adam", but is "adam".'),
         (

@@ -5,13 +5,24 @@ import pytest
 import scipy.linalg
 
 from aqc.hamiltonian import Hamiltonian
-from aqc.trotter import brick_layers, schedule, splits_exactly
+from aqc.trotter import (
+    Layer,
+    brick_layers,
+    evolution_layers,
+    optimized_schedule,
+    schedule,
+    splits_exactly,
+)
 from reference import apply_gate, evolved, kron, random_chain, random_product
 
 
 def formula_state(hamiltonian, state, time, steps, order):
+    return layers_on(brick_layers(hamiltonian, time, steps, order), state)
+
+
+def layers_on(layers: list[Layer], state: np.ndarray) -> np.ndarray:
     vector = kron(state)
-    for layer in brick_layers(hamiltonian, time, steps, order):
+    for layer in layers:
         for number, gate in enumerate(layer.gates):
             bond = layer.first_bond + 2 * number
             vector = apply_gate(gate, (bond, bond + 1), vector)
@@ -37,6 +48,22 @@ def test_fractions_of_each_group_sum_to_one(order, groups):
     for group in range(groups):
         assert sum(f for g, f in plan if g == group) == pytest.approx(1.0)
     assert all(a[0] != b[0] for a, b in itertools.pairwise(plan))
+
+
+def test_optimized_formula_is_of_fourth_order_and_better_than_suzukis_at_equal_cost():
+    chain, state = random_chain(5, seed=0), random_product(5, seed=1)
+    exact = evolved(chain, state, 1.0)
+
+    def error(layers: list[Layer]) -> float:
+        return float(np.linalg.norm(layers_on(layers, state) - exact))
+
+    errors = [error(evolution_layers(chain, 1.0, steps)) for steps in (6, 12)]
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(4, abs=0.2)
+    assert len(evolution_layers(chain, 1.0, 10)) == len(brick_layers(chain, 1.0, 12, 4))
+    assert error(evolution_layers(chain, 1.0, 10)) < 0.4 * error(brick_layers(chain, 1.0, 12, 4))
+    plan = optimized_schedule(3)
+    for group in (0, 1):
+        assert sum(f for g, f in plan if g == group) == pytest.approx(1.0, abs=1e-14)
 
 
 def test_second_order_is_the_textbook_product():

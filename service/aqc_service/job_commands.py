@@ -15,6 +15,7 @@ from aqc import console
 from aqc.client import DEFAULT_URL, Client, Format, Job, ServiceError
 from aqc.commands import refusals
 from aqc.errors import InputError
+from aqc.inline import inline
 from aqc.strict_json import parse_json
 
 app = typer.Typer(
@@ -174,9 +175,11 @@ def _read(name: str) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"The file cannot be read: {error.strerror}.") from error
     content = parse_json(text)
-    if not isinstance(content, dict) or "hamiltonian" not in content:
-        raise InputError("The input must be a JSON object with the field `hamiltonian`.")
-    return content
+    if not isinstance(content, dict) or not content.keys() & {"hamiltonian", "target"}:
+        raise InputError(
+            "The input must be a JSON object with the field `hamiltonian`, or with a `target`."
+        )
+    return inline(content, Path() if name == "-" else Path(name).parent)
 
 
 def _finish(job: Job, url: str) -> None:
@@ -202,15 +205,22 @@ def _rows(job: Job, url: str) -> dict[str, str]:
         "two-qubit gates": outcome
         and f"{outcome['two_qubit_gates']}, depth {outcome['two_qubit_depth']}",
         "best Trotter": outcome
+        and outcome["trotter"]
         and f"infidelity {outcome['trotter']['infidelity']:.3g}, depth "
         f"{outcome['trotter']['two_qubit_depth']}",
-        "best so far": None if outcome or not best else f"infidelity {best['infidelity']:.3g}",
+        "best so far": None if outcome or not best else _best(best),
         "created": _local(fields["created_at"]),
         "finished": fields["finished_at"] and _local(fields["finished_at"]),
         "seconds": f"{fields['wall_seconds']:.1f}",
         "page": f"{url.rstrip('/')}{fields['links']['page']}",
     }
     return {name: value for name, value in rows.items() if value}
+
+
+def _best(best: Any) -> str:
+    if best["infidelity"] is None:
+        return "where the optimization starts"
+    return f"infidelity {best['infidelity']:.3g}"
 
 
 def _infidelity(fields: Any) -> float | None:

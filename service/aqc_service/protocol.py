@@ -9,6 +9,10 @@ Order = Literal["finish", "cancel"]
 """On the child's stdin: stop optimizing and certify, or write the best so far and end."""
 
 
+LIBRARIES_MEMORY = 600e6
+"""What the libraries of a child occupy, in bytes; part of every prediction."""
+
+
 class Exit(IntEnum):
     """Exit codes of a child."""
 
@@ -22,7 +26,7 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True)
 class Task:
-    """What a child is to do; the first line on its stdin.
+    """What a child is to do; a line on its stdin.
 
     Attributes:
         run: "module:function" of the kind of job.

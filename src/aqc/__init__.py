@@ -28,8 +28,12 @@ __all__ = [
     "UnsupportedGateError",
     "__version__",
     "certify",
+    "compile_circuit",
     "compile_evolution",
     "compile_problem",
+    "compile_state",
+    "estimate",
+    "make_target",
 ]
 
 _HOME = {
@@ -46,15 +50,24 @@ _HOME = {
     "TruncationError": "aqc.errors",
     "UnsupportedGateError": "aqc.errors",
     "certify": "aqc.certify",
+    "compile_circuit": "aqc.compile",
     "compile_evolution": "aqc.compile",
     "compile_problem": "aqc.compile",
+    "compile_state": "aqc.compile",
+    "estimate": "aqc.estimate",
+    "make_target": "aqc.targets",
 }
 
 if TYPE_CHECKING:
     __version__: str
     from aqc.ansatz import Ansatz
     from aqc.certify import Certificate, certify
-    from aqc.compile import compile_evolution, compile_problem
+    from aqc.compile import (
+        compile_circuit,
+        compile_evolution,
+        compile_problem,
+        compile_state,
+    )
     from aqc.errors import (
         AqcError,
         DivergenceError,
@@ -62,11 +75,13 @@ if TYPE_CHECKING:
         TruncationError,
         UnsupportedGateError,
     )
+    from aqc.estimate import estimate
     from aqc.hamiltonian import Hamiltonian
     from aqc.problem import Problem
     from aqc.progress import Progress
     from aqc.result import CompileResult
     from aqc.target import Target
+    from aqc.targets import make_target
 else:
 
     def __getattr__(name: str) -> object:

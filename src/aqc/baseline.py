@@ -19,6 +19,7 @@ from aqc.trotter import Layer, brick_layers, couplings_commute, schedule
 
 # The loss is about a tenth of this bound, squared: 1e-7 in the fidelity of a shallow formula.
 _TRUNCATION_ANGLE = 3e-3
+_ROUGH_ANGLE = 3e-2  # 1e-5, to choose the best formula
 # A formula whose fewest steps are much deeper than the circuit is no comparison.
 _DEEPEST = 1.25
 
@@ -53,9 +54,11 @@ class Baseline:
 def best_trotter(
     hamiltonian: Hamiltonian,
     time: float,
-    state: np.ndarray,
+    state: np.ndarray | MPS,
     target: MPS,
     depth: int,
+    *,
+    preparation: tuple[int, int] = (0, 0),
     max_bond: int = 256,
 ) -> Baseline:
     """Return the product formula of highest fidelity at CX depth `depth` or the next larger one.
@@ -63,25 +66,30 @@ def best_trotter(
     Args:
         hamiltonian: A chain.
         time: t, in units of 1/energy.
-        state: One-qubit states, shape (n, 2).
+        state: One-qubit states, shape (n, 2), or an MPS with its center on site 0.
         target: The state to compare with.
         depth: CX depth of the compiled circuit.
+        preparation: CX depth and number of CX of the circuit that makes an MPS as `state`; they
+            are part of the depths and numbers compared.
         max_bond: Largest bond dimension of the simulation.
     """
-    found = []
-    for order in (1, 2, 4):
-        for build in _builders(hamiltonian):
-            steps, layers, (cx_depth, cx) = _shallowest(build, hamiltonian, time, order, depth)
-            evolved = apply_layers(state, layers, angle=_TRUNCATION_ANGLE, max_bond=max_bond)
-            fidelity = min(1.0, float(np.exp(2 * log_overlap(target, evolved.mps)[0])))
-            fused = build is brick_layers
-            found.append(Baseline(order, steps, fused, fidelity, cx_depth, cx))
-    shallowest = min(formula.two_qubit_depth for formula in found)
+    formulas = [
+        (order, build, *_shallowest(build, hamiltonian, time, order, depth, preparation))
+        for order in (1, 2, 4)
+        for build in _builders(hamiltonian)
+    ]
+    shallowest = min(cost[0] for *_, cost in formulas)
     fair = max(shallowest, _DEEPEST * depth)
-    return max(
-        (formula for formula in found if formula.two_qubit_depth <= fair),
-        key=lambda formula: formula.fidelity,
-    )
+    formulas = [formula for formula in formulas if formula[-1][0] <= fair]
+
+    def fidelity(layers: list[Layer], angle: float) -> float:
+        evolved = apply_layers(state, layers, angle=angle, max_bond=max_bond)
+        return min(1.0, float(np.exp(2 * log_overlap(target, evolved.mps)[0])))
+
+    best = max(formulas, key=lambda formula: fidelity(formula[3], _ROUGH_ANGLE))
+    order, build, steps, layers, (cx_depth, cx) = best
+    accurate = fidelity(layers, _TRUNCATION_ANGLE)
+    return Baseline(order, steps, build is brick_layers, accurate, cx_depth, cx)
 
 
 Builder = Callable[[Hamiltonian, float, int, int], list[Layer]]
@@ -93,14 +101,19 @@ def _builders(hamiltonian: Hamiltonian) -> list[Builder]:
 
 
 def _shallowest(
-    build: Builder, hamiltonian: Hamiltonian, time: float, order: int, depth: int
+    build: Builder,
+    hamiltonian: Hamiltonian,
+    time: float,
+    order: int,
+    depth: int,
+    preparation: tuple[int, int],
 ) -> tuple[int, list[Layer], tuple[int, int]]:
     """Return steps, layers and cost of the fewest steps that are at least `depth` deep."""
     steps = 1
     while True:
         layers = build(hamiltonian, time, steps, order)
-        cost = cx_cost(layers, hamiltonian.num_qubits)
-        if cost[0] >= depth or cost[0] == 0:  # no depth at all: nothing to evolve
+        cost = cx_cost(layers, hamiltonian.num_qubits, preparation)
+        if cost[0] >= depth or cost[0] == preparation[0]:  # no depth at all: nothing to evolve
             return steps, layers, cost
         steps += 1
 
@@ -122,10 +135,12 @@ def fields_apart(hamiltonian: Hamiltonian, time: float, steps: int, order: int) 
     return layers
 
 
-def cx_cost(layers: list[Layer], num_qubits: int) -> tuple[int, int]:
-    """Return (CX depth, number of CX) of layers on a product state."""
-    depth = [0] * num_qubits
-    total = 0
+def cx_cost(
+    layers: list[Layer], num_qubits: int, preparation: tuple[int, int] = (0, 0)
+) -> tuple[int, int]:
+    """Return (CX depth, number of CX) of layers on a product state, or behind a preparation."""
+    depth = [preparation[0]] * num_qubits
+    total = preparation[1]
     counts: dict[int, list[int]] = {}  # layers of a formula share their arrays
     for layer in layers:
         if layer.first_bond is None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from aqc.errors import InputError
 from aqc.mps import MPS, log_overlap
+from aqc.observables import bond_densities, bond_densities_dense
 from aqc.target import Target
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 # Up to here the state vector is exact and takes no longer than an MPS.
 _DENSE_QUBITS = 16
 _MAX_DENSE_QUBITS = 24
+# Share of the target's own error that the simulation of the circuit may add. On 50 qubits 0.4
+# percent more in the bound buys half of the simulation's time.
+_SIMULATION_SHARE = 0.02
 # A 4x4 matrix times a vector: four complex products and three sums round by at most this much of
 # the vector's norm.
 _ROUNDING_PER_GATE = 8.5 * np.finfo(float).eps
@@ -59,13 +63,21 @@ class Certificate:
         return fields
 
 
-@dataclass(frozen=True)
-class _Measurement:
-    """Overlap of the simulated circuit with the target."""
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """The simulated circuit beside the target.
 
-    log_overlap: float  # log |<target|circuit>|
-    angle: float  # bound on the angle between the simulated and the exact circuit, in radians
+    Attributes:
+        log_overlap: log |<target|circuit>|.
+        angle: Bound, in radians, on the angle between the simulated and the exact circuit.
+        method: What simulated the circuit.
+        densities: The circuit's density matrices of all bonds, shape (qubits - 1, 4, 4).
+    """
+
+    log_overlap: float
+    angle: float
     method: str
+    densities: np.ndarray
 
 
 def certify(
@@ -104,6 +116,16 @@ def certify(
         >>> round(certify(circuit, target).infidelity, 12)
         0.5
     """
+    return measure(circuit, target, method=method)[0]
+
+
+def measure(
+    circuit: "QuantumCircuit",
+    target: Target,
+    *,
+    method: Literal["auto", "statevector", "mps"] = "auto",
+) -> tuple[Certificate, Measurement]:
+    """Return what `certify` returns, and what it was computed from."""
     from aqc.interop.aer import fuse
 
     num_qubits = target.mps.num_qubits
@@ -113,14 +135,14 @@ def certify(
             f"but has {circuit.num_qubits}."
         )
     fused = fuse(circuit)
-    measured = _simulator(method, num_qubits)(fused, target.mps)
+    target_angle = target.truncation_angle + target.trotter_angle
+    measured = _simulator(method, num_qubits)(fused, target.mps, _SIMULATION_SHARE * target_angle)
     log_fidelity = min(2 * measured.log_overlap, 0.0)
     infidelity = float(-np.expm1(log_fidelity)) + 0.0  # no negative zero
     # An amplitude's error enters F = |amplitude|^2 twice.
     rounding = 2 * _ROUNDING_PER_GATE * (circuit.size() + fused.size() + num_qubits)
     measured_angle = float(np.arcsin(np.sqrt(min(1.0, infidelity + rounding))))
-    target_angle = target.truncation_angle + target.trotter_angle
-    return Certificate(
+    certificate = Certificate(
         fidelity=float(np.exp(log_fidelity)),
         infidelity=infidelity,
         infidelity_bound=_infidelity(measured.angle + measured_angle + target_angle),
@@ -131,6 +153,7 @@ def certify(
         log_fidelity_per_site=-log_fidelity / num_qubits,
         method=measured.method,
     )
+    return certificate, measured
 
 
 def _simulator(method: str, num_qubits: int) -> "_Simulator":
@@ -151,25 +174,29 @@ def _infidelity(angle: float) -> float:
     return float(np.sin(min(np.pi / 2, angle)) ** 2)
 
 
-def _by_statevector(circuit: "QuantumCircuit", target: MPS) -> _Measurement:
+def _by_statevector(circuit: "QuantumCircuit", target: MPS, angle: float) -> Measurement:
     from aqc.interop.aer import simulate_statevector
 
-    overlap = abs(np.vdot(target.to_dense(), simulate_statevector(circuit)))
+    vector = simulate_statevector(circuit)
+    overlap = abs(np.vdot(target.to_dense(), vector))
     log_modulus = float(np.log(overlap)) if overlap > 0.0 else -np.inf
-    return _Measurement(log_modulus, 0.0, f"qiskit-aer {version('qiskit-aer')} statevector")
+    method = f"qiskit-aer {version('qiskit-aer')} statevector"
+    return Measurement(log_modulus, 0.0, method, bond_densities_dense(vector))
 
 
-def _by_mps(circuit: "QuantumCircuit", target: MPS) -> _Measurement:
-    from aqc.interop.aer import THRESHOLD, simulate_mps
+def _by_mps(circuit: "QuantumCircuit", target: MPS, angle: float) -> Measurement:
+    from aqc.interop.aer import simulate_mps, threshold_for
 
-    simulation = simulate_mps(circuit)
-    return _Measurement(
+    threshold = threshold_for(circuit, angle)
+    simulation = simulate_mps(circuit, threshold)
+    return Measurement(
         float(log_overlap(target, simulation.mps)[0]),
         simulation.angle,
         f"qiskit-aer {version('qiskit-aer')} matrix product state, "
-        f"threshold {THRESHOLD:.0e}, chi {simulation.max_bond}",
+        f"threshold {threshold:.0e}, chi {simulation.max_bond}",
+        bond_densities(simulation.mps),
     )
 
 
-_Simulator = Callable[["QuantumCircuit", MPS], _Measurement]
+_Simulator = Callable[["QuantumCircuit", MPS, float], Measurement]
 _SIMULATORS: dict[str, _Simulator] = {"statevector": _by_statevector, "mps": _by_mps}

@@ -1,5 +1,6 @@
 """Named arrays in a file that is either whole or not there."""
 
+import hashlib
 import os
 import tempfile
 import time
@@ -40,7 +41,7 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise InputError(f"`{path}` must be a checkpoint written by aqc: {error}.") from error
+        raise InputError(f"`{path}` must be an .npz file written by aqc: {error}.") from error
 
 
 class Checkpoints:
@@ -57,7 +58,8 @@ class Checkpoints:
 
     def __init__(self, directory: Path, problem: str, interval: float = 10.0):
         self._directory = directory
-        self._problem = np.array(problem)
+        # A problem may bring megabytes along, and NumPy keeps four bytes a character.
+        self._problem = np.array(hashlib.sha256(problem.encode()).hexdigest())
         self._interval = interval
         self._written = -np.inf
         directory.mkdir(parents=True, exist_ok=True)
@@ -77,6 +79,9 @@ class Checkpoints:
             before.unlink(missing_ok=True)
             before.hardlink_to(path)
         save_arrays(path, {"problem": self._problem, **arrays})
+
+    def begin(self, arrays: dict[str, np.ndarray]) -> None:
+        """Hear where an optimization starts; it can be made again, so nothing is kept here."""
 
     def save_in_time(self, name: str, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
         """Keep arrays under a name, unless the last time is not long ago."""

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aqc import console, output, runtime
+from aqc import console, kernel_commands, output, runtime
 from aqc.commands import INTERRUPTED, CommandGroup, refusals
 from aqc.errors import InputError
+from aqc.progress import Progress
 from aqc.versions import versions
 
 if TYPE_CHECKING:
     from aqc.problem import Problem
+    from aqc.target import Target
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -30,13 +32,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(kernel_commands.app, name="kernel")
+
 _TAKES = {
     "bond": "a number or n - 1 of them, one for each bond",
     "site": "a number or n of them, one for each site",
     "nothing": "a number",
 }
 
-_PROBLEM = typer.Argument(metavar="PROBLEM.json", help='The problem; "-" reads standard input.')
+_PROBLEM = typer.Argument(
+    metavar="PROBLEM",
+    help='problem.json ("-" reads it from standard input); or a circuit (.qasm, .qpy) or a state '
+    "(.npz) to compile with all defaults.",
+)
+# What a file that is no problem.json holds, by its ending.
+_FORMS = {".qasm": "circuit", ".qasm2": "circuit", ".qpy": "circuit", ".npz": "state"}
 
 
 @app.command("compile")
@@ -50,8 +60,11 @@ def compile_command(
         bool, typer.Option("--json-progress", help="Progress as JSON lines on stdout.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
+    target: Annotated[
+        Path | None, typer.Option(help="The target that `aqc target` wrote for this problem.")
+    ] = None,
 ) -> None:
-    """Compile time evolution into a short circuit.
+    """Compile time evolution, a deep circuit or a matrix product state into a short circuit.
 
     Ctrl-C ends the optimization; the best circuit so far is certified and written (exit code
     130). A second Ctrl-C stops at once and writes nothing. A missed goal is no failure: the
@@ -71,11 +84,32 @@ def compile_command(
     with _all_or_nothing(), refusals(_shown(problem)), display as report:
         from aqc.compile import compile_problem
 
-        result = compile_problem(settings, progress=report)
-        output.write_result(out, result, settings)
-    _conclude(result.to_dict(), out, json_progress=json_progress, quiet=quiet)
+        saved = None if target is None else _load_target(target)
+        result = compile_problem(settings, progress=report, target=saved)
+        written = output.write_result(out, result, settings)
+    _conclude(result.to_dict(), written, json_progress=json_progress, quiet=quiet)
     if result.status == "interrupted":
         raise typer.Exit(INTERRUPTED)
+
+
+@app.command("target")
+def target_command(
+    problem: Annotated[str, _PROBLEM],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .npz file to write.")],
+) -> None:
+    """Compute the state to reach once, for compiles with other ansaetze and goals."""
+    settings = _read_problem(problem)
+    if not out.parent.is_dir():
+        raise InputError(f"--out must name a file in a directory, but {out.parent} is none.")
+    with console.for_people() as report, refusals(_shown(problem)):
+        from aqc.targets import make_target
+
+        made = make_target(settings, lambda fraction: report(Progress("target", fraction)))
+        made.save(out)
+    typer.echo(
+        f"{out}: {made.mps.num_qubits} qubits, bond dimension {made.mps.max_bond}, "
+        f"at most {made.infidelity_bound:.3g} from the exact state"
+    )
 
 
 @app.command()
@@ -107,9 +141,9 @@ def certify(
 
                 given = chain_circuit(given, _qubits(layout, settings.num_qubits))
         with refusals(_shown(problem)):
-            from aqc.compile import make_target
+            from aqc.targets import make_target
 
-            target = make_target(settings, report)
+            target = make_target(settings, lambda fraction: report(Progress("target", fraction)))
         with refusals(str(circuit)):
             from aqc.certify import certify as measure
 
@@ -120,6 +154,28 @@ def certify(
         typer.echo(json.dumps(certificate.to_dict(), indent=2))
     else:
         typer.echo(console.certificate_table(certificate.to_dict()))
+
+
+@app.command()
+def estimate(
+    problem: Annotated[str, _PROBLEM],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The estimate as JSON on stdout.")
+    ] = False,
+) -> None:
+    """Predict bond dimension, memory and time; exit code 2 if the memory allowed is too little.
+
+    The time is an estimate from this machine's own speed, for all evaluations of the optimizer;
+    most compiles reach their goal earlier.
+    """
+    settings = _read_problem(problem)
+    with refusals(_shown(problem)):
+        from aqc.estimate import estimate as predict
+
+        told = predict(settings)
+        fields = told.to_dict()
+        typer.echo(json.dumps(fields, indent=2) if as_json else console.estimate_table(fields))
+        told.check()
 
 
 @app.command()
@@ -169,9 +225,23 @@ def _read_problem(name: str) -> "Problem":
             raise InputError(f"The file cannot be read: {error.strerror}.") from error
         runtime.limit_threads(runtime.requested_threads(text))
         runtime.use_compilation_cache()
+        from aqc.inline import inline
         from aqc.problem import Problem
+        from aqc.strict_json import parse_json
 
-        return Problem.from_json(text)
+        form = _FORMS.get(Path(name).suffix.lower())
+        if form is not None:
+            return Problem.from_dict(inline({"target": {form: name}}))
+        content = parse_json(text)
+        if isinstance(content, dict):
+            content = inline(content, Path() if name == "-" else Path(name).parent)
+        return Problem.from_dict(content)
+
+
+def _load_target(path: Path) -> "Target":
+    from aqc.target import Target
+
+    return Target.load(path)
 
 
 def _qubits(text: str, count: int) -> tuple[int, ...]:
@@ -194,12 +264,17 @@ def _all_or_nothing() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _conclude(result: dict[str, Any], out: Path, *, json_progress: bool, quiet: bool) -> None:
+def _conclude(
+    result: dict[str, Any], written: tuple[Path, ...], *, json_progress: bool, quiet: bool
+) -> None:
     """Say how the compile ended, in the form that was asked for."""
+    out = written[0].parent
     if json_progress:
         typer.echo(json.dumps({"stage": "done", "directory": str(out), **result}))
     elif not quiet:
-        typer.echo(f"{console.summary(result)}\nWritten to {out}: {', '.join(output.FILES)}")
+        typer.echo(
+            f"{console.summary(result)}\nWritten to {out}: {', '.join(f.name for f in written)}"
+        )
 
 
 if __name__ == "__main__":

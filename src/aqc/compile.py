@@ -1,5 +1,6 @@
-"""From a Hamiltonian to a circuit: the story of one compile."""
+"""From a Hamiltonian, or another target, to a circuit: the story of one compile."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,23 +8,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aqc.ansatz import Ansatz
-from aqc.baseline import best_trotter
+from aqc.baseline import Baseline, best_trotter
 from aqc.checkpoint import Checkpoints
-from aqc.errors import InputError
 from aqc.estimate import check_memory
-from aqc.evolved import evolve_within
 from aqc.gates import entangling_strength
+from aqc.given import GivenCircuit
 from aqc.hamiltonian import Hamiltonian
+from aqc.inline import as_problem, inline
+from aqc.mps import MPS, right_canonical
+from aqc.observables import Observables, bond_densities, compare
 from aqc.problem import Problem
 from aqc.progress import Progress, Report, Stopwatch
 from aqc.result import CompileResult
+from aqc.settings import TargetSettings
+from aqc.start import start_ansatz
 from aqc.target import Target
+from aqc.targets import check_target, make_target, prepare
 
 if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
     from qiskit.circuit.library import PauliEvolutionGate
     from qiskit.quantum_info import SparsePauliOp
+    from quimb.tensor import MatrixProductState
 
-    from aqc.optimize import State
+    from aqc.depths import Depth
 
 # JAX, Qiskit and quimb take seconds to import, so they are imported inside the functions, where
 # that time is counted as a stage of its own; refusing a problem needs none of them.
@@ -46,7 +54,8 @@ def compile_evolution(
         progress: Called with a `Progress` as the compile goes on.
         checkpoint: Directory to keep the work in, and to go on from.
         **settings: The other fields of problem.json, such as initial_state="neel",
-            ansatz={"layers": 9} or goal={"infidelity": 1e-3}.
+            ansatz={"layers": 9} or goal={"infidelity": 1e-3}; target may be a `Target` that was
+            made before.
 
     Returns:
         The circuit with its certificate.
@@ -61,43 +70,83 @@ def compile_evolution(
         >>> result.certificate.infidelity <= 0.01 and result.two_qubit_depth <= 7
         True
     """
+    settings, target = _saved(settings)
     problem = as_problem(hamiltonian, time, **settings)
-    return compile_problem(problem, progress=progress, checkpoint=checkpoint)
+    return compile_problem(problem, progress=progress, checkpoint=checkpoint, target=target)
 
 
-def as_problem(
-    hamiltonian: "Hamiltonian | SparsePauliOp | PauliEvolutionGate | dict[str, Any]",
-    time: float | None = None,
+def compile_circuit(
+    circuit: "QuantumCircuit | Path | str",
+    *,
+    progress: Report | None = None,
+    checkpoint: Path | None = None,
     **settings: Any,
-) -> Problem:
-    """Return the problem that the arguments of `compile_evolution` ask for.
+) -> CompileResult:
+    """Return a shallower circuit that prepares the same state of |0...0>.
+
+    The circuit's state is computed as a matrix product state, within `target.tolerance`.
 
     Args:
-        hamiltonian: An open chain, in any of the forms that name one.
-        time: Left out for a PauliEvolutionGate, which has its own.
-        **settings: The other fields of problem.json.
+        circuit: A QuantumCircuit, or the name of a file with OpenQASM 2, OpenQASM 3 or QPY. Any
+            unitary gates; the fewer swaps a line of qubits needs, the better.
+        progress: Called with a `Progress` as the compile goes on.
+        checkpoint: Directory to keep the work in, and to go on from.
+        **settings: The fields of problem.json but `time` and `initial_state`, such as
+            ansatz={"layers": 7}, or ansatz={"start": an ansatz circuit with its angles}; a
+            `hamiltonian` only has its energy measured.
+
+    Returns:
+        The circuit with its certificate.
 
     Raises:
         InputError: If the problem is refused.
+        TruncationError: If the circuit's state cannot keep its tolerance.
 
     Example:
-        >>> as_problem({"model": "xxz_chain", "num_qubits": 6}, 0.5).num_qubits
-        6
+        >>> from qiskit import QuantumCircuit
+        >>> deep = QuantumCircuit(4)
+        >>> for step in range(5):
+        ...     for j in (0, 2, 1):
+        ...         _ = deep.rxx(0.1, j, j + 1), deep.rz(0.2, j)
+        >>> result = compile_circuit(deep, ansatz={"layers": 3}, goal={"infidelity": 1e-4})
+        >>> result.certificate.infidelity <= 1e-4 and result.two_qubit_depth <= 7
+        True
     """
-    if not isinstance(hamiltonian, Hamiltonian | dict):
-        from aqc.interop.qiskit import hamiltonian_from_qiskit
+    return _compile_given("circuit", circuit, progress, checkpoint, settings)
 
-        hamiltonian, own_time = hamiltonian_from_qiskit(hamiltonian)
-        if own_time is not None:
-            if time is not None:
-                raise InputError(
-                    f"`time` must be left out for a PauliEvolutionGate, which has its own "
-                    f"({own_time}), but is {time}."
-                )
-            time = own_time
-    if time is None:
-        raise InputError("`time` must be given for a Hamiltonian, but is missing.", "/time")
-    return Problem.build(hamiltonian, time, **settings)
+
+def compile_state(
+    state: "MPS | MatrixProductState | Sequence[np.ndarray] | Path | str",
+    *,
+    progress: Report | None = None,
+    checkpoint: Path | None = None,
+    **settings: Any,
+) -> CompileResult:
+    """Return a shallow circuit that prepares a matrix product state of |0...0>.
+
+    Args:
+        state: A quimb MatrixProductState, a list of tensors with the legs (left bond, qubit, right
+            bond), or the name of an .npz file that np.savez(file, *tensors) wrote. Its norm must
+            be 1.
+        progress: Called with a `Progress` as the compile goes on.
+        checkpoint: Directory to keep the work in, and to go on from.
+        **settings: The fields of problem.json but `time` and `initial_state`; a `hamiltonian`
+            only has its energy measured.
+
+    Returns:
+        The circuit with its certificate.
+
+    Raises:
+        InputError: If the problem is refused, or the state is not normalized.
+        TruncationError: If `target.max_bond` cannot hold the state.
+
+    Example:
+        >>> bell = [np.eye(2).reshape(1, 2, 2), np.eye(2).reshape(2, 2, 1) / 2**0.5]
+        >>> result = compile_state(bell, ansatz={"layers": 1})
+        >>> round(result.certificate.fidelity, 9), result.two_qubit_gates
+        (1.0, 1)
+    """
+    return _compile_given("state", state, progress, checkpoint, settings)
 
 
 def compile_problem(
@@ -105,6 +154,7 @@ def compile_problem(
     *,
     progress: Report | None = None,
     checkpoint: Path | Checkpoints | None = None,
+    target: Target | None = None,
 ) -> CompileResult:
     """Compile a problem; `compile_evolution` says what comes out.
 
@@ -112,6 +162,11 @@ def compile_problem(
         problem: What problem.json holds.
         progress: Called with a `Progress` as the compile goes on, after the work was kept.
         checkpoint: Directory to keep the work in, and to go on from.
+        target: From `make_target` or `Target.load`, for the same state; made when left out.
+
+    Raises:
+        InputError: If the problem is refused, or the target belongs to another one.
+        TruncationError: If the target cannot keep its tolerance.
     """
     watch = Stopwatch()
     report = progress or (lambda event: None)
@@ -121,54 +176,26 @@ def compile_problem(
         Checkpoints(checkpoint, problem.to_json()) if isinstance(checkpoint, Path) else checkpoint
     )
     with watch.stage("import"):
-        from aqc.certify import certify
-        from aqc.fit import fit
+        from aqc.certify import measure
+        from aqc.depths import chosen, fit_depths
         from aqc.interop.fusion import from_zeros
         from aqc.interop.routing import chain_circuit
         from aqc.interop.synthesis import synthesize, two_qubit_counts
-        from aqc.optimize import State
 
-    hamiltonian, state = problem.to_hamiltonian(), problem.product_state()
     with watch.stage("target"):
-        target = make_target(problem, report, kept)
+        target = _target(problem, report, kept, target)
     check_memory(problem, target.mps.max_bond)
 
-    told = 0
+    def start(layers: int) -> Ansatz:
+        return start_ansatz(problem, target.mps, layers)
 
-    def on_step(current: "State") -> None:
-        nonlocal told
-        if kept:
-            kept.save_in_time("state", current.arrays)
-        # The first call also tells where it began: at Trotter's circuit, or where it was resumed.
-        for count, infidelity in current.history[told:]:
-            report(Progress("optimize", count / max_evaluations, count, infidelity))
-        told = len(current.history)
-
-    max_evaluations = problem.optimizer.max_steps
-    resume = kept.load("state") if kept else None
-    report(Progress("compile"))
     with watch.stage("optimize"):
-        fitted = fit(
-            Ansatz.from_trotter(
-                hamiltonian,
-                problem.time,
-                state,
-                layers=problem.ansatz.layers,
-                order=problem.ansatz.order,
-                block=problem.ansatz.block,
-            ),
-            target.mps,
-            objective=problem.objective,
-            overlap_method=problem.overlap,
-            optimizer=problem.optimizer.name,
-            max_evaluations=max_evaluations,
-            goal=problem.goal.infidelity,
-            on_step=on_step,
-            resume=None if resume is None else State.restored(resume),
-        )
-    watch.move("compile", fitted.compile_seconds)
-    watch.move("optimize", -fitted.compile_seconds)
+        depths = fit_depths(problem, target.mps, start, report, kept)
+    compiling = sum(depth.compile_seconds for depth in depths)
+    watch.move("compile", compiling)
+    watch.move("optimize", -compiling)
 
+    fitted = chosen(depths, problem.goal.infidelity)
     optimum = fitted.optimum
     report(Progress("certify", 0.0, optimum.evaluations, optimum.infidelity))
     with watch.stage("certify"):
@@ -184,11 +211,14 @@ def compile_problem(
         if problem.circuit.basis != "cx" or emitted.layout is not None:
             cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
         with ThreadPoolExecutor(1) as beside:
-            trotter = beside.submit(
-                best_trotter, hamiltonian, problem.time, state, target.mps, cx_depth
-            )
+            trotter = beside.submit(_baseline, problem, target, cx_depth)
             # Qubits that only helped routing come last and must end in |0>.
-            certificate = certify(chain, target.padded(chain.num_qubits))
+            certificate, measured = measure(chain, target.padded(chain.num_qubits))
+            observed = problem.to_hamiltonian() if problem.hamiltonian else None
+            observables = compare(
+                Observables.of(measured.densities[: problem.num_qubits - 1], observed),
+                Observables.of(bond_densities(target.mps), observed),
+            )
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))
     return CompileResult(
         problem=problem,
@@ -197,44 +227,79 @@ def compile_problem(
         two_qubit_gates=gates,
         two_qubit_depth=depth,
         certificate=certificate,
+        observables=observables,
         trotter=trotter.result(),
         target=target,
         optimum=optimum,
-        status=_status(optimum.status, certificate.infidelity <= problem.goal.infidelity),
+        depths=depths,
+        status=_status(problem, depths, fitted, certificate.infidelity),
         bricks=_bricks(fitted.ansatz),
         seconds=watch.total(),
     )
 
 
-def make_target(
-    problem: Problem, report: Report | None = None, kept: Checkpoints | None = None
-) -> Target:
-    """Return the evolved state that a problem asks for, or the one kept from before.
+def _compile_given(
+    form: str,
+    value: Any,
+    progress: Report | None,
+    checkpoint: Path | None,
+    settings: dict[str, Any],
+) -> CompileResult:
+    settings, saved = _saved(settings)
+    target = settings.pop("target", {})
+    if isinstance(target, TargetSettings):
+        target = target.model_dump(exclude_unset=True)
+    problem = Problem.from_dict(inline({**settings, "target": {**target, form: value}}))
+    return compile_problem(problem, progress=progress, checkpoint=checkpoint, target=saved)
 
-    Raises:
-        TruncationError: If it cannot keep its tolerance.
-    """
+
+def _saved(settings: dict[str, Any]) -> tuple[dict[str, Any], Target | None]:
+    """Return the settings without a target that was made before, and that target."""
+    target = settings.get("target")
+    if not isinstance(target, Target):
+        return settings, None
+    return {name: value for name, value in settings.items() if name != "target"}, target
+
+
+def _target(
+    problem: Problem, report: Report, kept: Checkpoints | None, saved: Target | None
+) -> Target:
+    """Return the target that was given, the one kept from before, or a new one."""
+    if saved is not None:
+        check_target(saved, problem)
+        return saved
     arrays = kept.load("target") if kept else None
     if arrays is not None:
         return Target.restored(arrays)
-    target = evolve_within(
-        problem.to_hamiltonian(),
-        problem.product_state(),
-        problem.time,
-        tolerance=problem.target.tolerance,
-        max_bond=problem.target.max_bond,
-        evolver=problem.target.evolver,
-        progress=(lambda fraction: report(Progress("target", fraction))) if report else None,
-    )
+    target = make_target(problem, lambda fraction: report(Progress("target", fraction)))
     if kept:
         kept.save("target", target.arrays())
     return target
 
 
-def _status(status: str, reached: bool) -> str:
+def _baseline(problem: Problem, target: Target, cx_depth: int) -> Baseline | None:
+    """Return the best product formula, where there is an evolution to compare with."""
+    evolution = problem.evolution()
+    if evolution is None:
+        return None
+    if not isinstance(problem.initial_state, GivenCircuit):
+        return best_trotter(*evolution, problem.product_state(), target.mps, cx_depth)
+    from aqc.interop.circuits import two_qubit_cost
+
+    begun = right_canonical(prepare(problem.initial_state, problem.target)[0])
+    preparation = two_qubit_cost(problem.initial_state)
+    return best_trotter(*evolution, begun, target.mps, cx_depth, preparation=preparation)
+
+
+def _status(problem: Problem, depths: "Sequence[Depth]", fitted: "Depth", infidelity: float) -> str:
     """The certificate has the last word on whether the goal is reached."""
-    if reached and status != "interrupted":
+    if any(depth.optimum.status == "interrupted" for depth in depths):
+        return "interrupted"
+    if infidelity <= problem.goal.infidelity:
         return "goal_reached"
+    if problem.ansatz.layers == "auto":
+        return "max_depth_reached"
+    status = fitted.optimum.status
     return "stalled" if status == "goal_reached" else status
 
 

@@ -23,6 +23,7 @@ _STATUSES = {
     "goal_reached": "goal reached",
     "stalled": "goal missed: no further progress",
     "max_steps_reached": "goal missed: all evaluations are used",
+    "max_depth_reached": "goal missed: the memory allowed holds no more layers",
     "interrupted": "interrupted: the best circuit so far",
 }
 
@@ -65,7 +66,8 @@ def bar() -> Iterator["Report"]:
 
 
 def _state(progress: "Progress") -> str:
-    parts = [f"{progress.evaluations} evaluations"] if progress.evaluations else []
+    parts = [f"{progress.layers} layers"] if progress.layers else []
+    parts += [f"{progress.evaluations} evaluations"] if progress.evaluations else []
     if progress.infidelity is not None:
         parts.append(f"infidelity {_short(progress.infidelity)}")
     return ", ".join(parts)
@@ -78,12 +80,14 @@ def stage_lines() -> Iterator["Report"]:
     Yields:
         The callback for `compile_problem`.
     """
-    seen: set[str] = set()
+    seen: set[tuple[str, int | None]] = set()
 
     def report(progress: "Progress") -> None:
-        if progress.stage not in seen:
-            seen.add(progress.stage)
-            typer.echo(f"aqc: {_STAGES.get(progress.stage, progress.stage)}", err=True)
+        step = (progress.stage, progress.layers)
+        if step not in seen:
+            seen.add(step)
+            layers = f" {progress.layers} layers" if progress.layers else ""
+            typer.echo(f"aqc: {_STAGES.get(progress.stage, progress.stage)}{layers}", err=True)
 
     yield report
 
@@ -93,7 +97,8 @@ def json_lines() -> Iterator["Report"]:
     """Write what changes to stdout, a JSON object on each line.
 
     The fields are "stage", "evaluations" and "infidelity" so far (null before there is one), and
-    "fraction" of the stage, in hundredths (null when unknown).
+    "fraction" of the stage, in hundredths (null when unknown). Where several depths are fitted,
+    "layers" says which one.
 
     Yields:
         The callback for `compile_problem`.
@@ -109,6 +114,8 @@ def json_lines() -> Iterator["Report"]:
             "infidelity": progress.infidelity,
             "fraction": fraction,
         }
+        if progress.layers is not None:
+            fields["layers"] = progress.layers
         line = json.dumps(fields)
         if line != last:
             typer.echo(line)
@@ -152,13 +159,41 @@ def summary(result: dict[str, Any]) -> str:
         "infidelity": f"{_short(result['infidelity'])} (goal {goal:.3g}) after "
         f"{optimizer['evaluations']} evaluations",
         "bound": bound(result["certificate"]),
+        "observables": _largest_errors(result["observables"]),
         "two-qubit gates": f"{result['two_qubit_gates']}, depth {result['two_qubit_depth']}",
-        "best Trotter": f"infidelity {_short(trotter['infidelity'])}{_ratio(result)}: order "
-        f"{trotter['order']}, {trotter['two_qubit_gates']} two-qubit gates, depth "
-        f"{trotter['two_qubit_depth']}",
-        "seconds": f"{total:.1f} ({parts})",
     }
-    return table(rows)
+    if trotter is not None:
+        rows["best Trotter"] = (
+            f"infidelity {_short(trotter['infidelity'])}{_ratio(result)}: order "
+            f"{trotter['order']}, {trotter['two_qubit_gates']} two-qubit gates, depth "
+            f"{trotter['two_qubit_depth']}"
+        )
+    rows["seconds"] = f"{total:.1f} ({parts})"
+    lines = [table(rows)]
+    if len(result.get("sweep", ())) > 1:  # results of earlier versions have none
+        lines += ["", sweep_table(result["sweep"])]
+    return "\n".join(lines)
+
+
+def sweep_table(sweep: list[dict[str, Any]]) -> str:
+    """Return the infidelity against the depth, a line for each depth.
+
+    Args:
+        sweep: `sweep` of a result.json.
+
+    Example:
+        >>> entry = {"layers": 3, "infidelity": 0.01, "start_infidelity": 0.25}
+        >>> print(sweep_table([entry | {"evaluations": 40, "status": "stalled"}]))
+        layers  infidelity  not optimized  evaluations  status
+             3        0.01           0.25           40  stalled
+    """
+    lines = ["layers  infidelity  not optimized  evaluations  status"]
+    lines += [
+        f"{entry['layers']:6}  {_short(entry['infidelity']):>10}  "
+        f"{_short(entry['start_infidelity']):>13}  {entry['evaluations']:11}  {entry['status']}"
+        for entry in sweep
+    ]
+    return "\n".join(lines)
 
 
 def bound(certificate: dict[str, Any]) -> str:
@@ -192,6 +227,25 @@ def certificate_table(certificate: dict[str, Any]) -> str:
     return table(rows)
 
 
+def estimate_table(fields: dict[str, Any]) -> str:
+    """Return an estimate in two columns.
+
+    Args:
+        fields: `Estimate.to_dict()`.
+
+    Returns:
+        Text without a final line break.
+    """
+    rows = {
+        "problem": f"{fields['num_qubits']} qubits, {fields['layers']} brick layers",
+        "bond dimension": f"{fields['bond_dimension']} (forecast from the middle of the chain)",
+        "memory": f"{fields['memory_bytes'] / 1e9:.3g} GB of the "
+        f"{fields['memory_limit_bytes'] / 1e9:.3g} GB allowed",
+        "time": f"about {fields['seconds']:.3g} s if all evaluations are used (an estimate)",
+    }
+    return table(rows)
+
+
 def table(rows: dict[str, str]) -> str:
     """Return names and values in two columns.
 
@@ -207,6 +261,16 @@ def table(rows: dict[str, str]) -> str:
 def _short(infidelity: float) -> str:
     # Rounding may leave -0.0 where nothing is lost.
     return f"{infidelity + 0.0:.3g}"
+
+
+def _largest_errors(observables: dict[str, Any]) -> str:
+    parts = [
+        f"<{name.upper()}> within {observables[name]['max_error']:.2g}" for name in ("z", "zz")
+    ]
+    energy = observables["energy"]
+    if energy is not None:
+        parts.append(f"energy {energy['circuit']:.5g} (target {energy['target']:.5g})")
+    return ", ".join(parts)
 
 
 def _ratio(result: dict[str, Any]) -> str:

@@ -1,60 +1,281 @@
-"""What a problem will need, told before the work is done; no JAX needed."""
+"""What a problem will need, told before the work is done; no JAX needed.
 
-from aqc.cost import choose_engine, memory
+Memory is the largest of three phases, each with the libraries and the target in it: the target's
+evolution, the optimization (compiling the contraction, then one value and gradient in double
+precision), and the certificate's simulation of the circuit. Time is an estimate: a count of the
+steps of each stage, priced on one machine and scaled by how fast this one multiplies matrices.
+"""
+
+import bisect
+import functools
+import math
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from aqc.cost import MAX_DENSE_QUBITS, choose_engine, is_brief, memory, work
 from aqc.errors import InputError
-from aqc.evolved import forecast_bond
+from aqc.forecast import LAYERS_PER_STEP, Forecast, forecast
+from aqc.given import GivenCircuit
 from aqc.problem import Problem
+from aqc.settings import MAX_LAYERS
+from aqc.threads import one_blas_thread
 
-# What JAX, XLA's code and Qiskit occupy whatever the problem.
-_BASE_MEMORY = 600e6
+# Measured peaks of whole processes, in bytes: what the imported libraries occupy; what compiling
+# the contraction adds, figures and files included, and for each layer of the exact scan; what it
+# adds where a brief fit is compiled quickly; the compiled code that stays.
+_LIBRARIES, _COMPILING, _COMPILING_PER_LAYER = 230e6, 280e6, 12e6
+_COMPILING_BRIEF, _COMPILED = 240e6, 130e6
+_WRITING_PER_QUBIT = 90e3
+# Tensors of the simulated circuit that exist at once: qiskit-aer's, two copies, the normalized
+# ones; a part of the bonds is smaller than the largest.
+_CIRCUIT_COPIES = 3.0
+_MAX_CIRCUIT_BOND = 1024
+# From here on qiskit-aer's matrix product states certify.
+_STATEVECTOR_QUBITS = 16
+
+# Seconds on the machine where they were measured, whose products of matrices (complex128, one
+# thread) had this rate in multiplications per second.
+_REFERENCE_RATE = 5e9
+_IMPORT, _COMPILE, _COMPILE_PER_LAYER = 2.2, 0.5, 0.1
+_EVOLVE_PER_GATE, _EVOLVE_PER_SQUARE = 8e-5, 1e-7
+_EVALUATE, _EVALUATE_PER_PRODUCT = 5e-3, 1.3e-10
+_CERTIFY_PER_GATE, _CERTIFY_PER_SQUARE = 1.3e-3, 3.5e-7
 
 
-def check_memory(problem: Problem, chi: int | None = None) -> int:
-    """Return the bytes that a problem will need, and refuse what exceeds its limit.
+@dataclass(frozen=True)
+class Estimate:
+    """What a problem will need.
+
+    Attributes:
+        num_qubits: Number of qubits.
+        layers: Brick layers that it is told for: the deepest of a sweep; for "auto" the deepest
+            that fits into `limits.memory_gb`.
+        bond_dimension: The target's, forecast from the middle of the chain.
+        memory_bytes: Peak memory of the process, in double precision; it may be less in single.
+        memory_limit_bytes: What `limits.memory_gb` allows.
+        seconds: Wall time if all evaluations are used.
+    """
+
+    num_qubits: int
+    layers: int
+    bond_dimension: int
+    memory_bytes: int
+    memory_limit_bytes: int
+    seconds: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether the problem would be accepted."""
+        return self.memory_bytes <= self.memory_limit_bytes
+
+    def check(self) -> None:
+        """Refuse what does not fit.
+
+        Raises:
+            InputError: If more memory is needed than `limits.memory_gb`.
+        """
+        if not self.fits:
+            limit = self.memory_limit_bytes / 1e9
+            raise _refusal(self.memory_bytes, self.layers, self.bond_dimension, limit)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the estimate as JSON holds it."""
+        return {**asdict(self), "fits": self.fits}
+
+
+def estimate(problem: Problem) -> Estimate:
+    """Return what a problem will need; nothing of it is computed.
 
     Args:
         problem: What problem.json holds.
-        chi: The target's bond dimension; forecast from a small part of the chain if not known
-            and if it decides.
+
+    Raises:
+        InputError: If the time is too long to be resolved.
+
+    Example:
+        >>> problem = Problem.build({"model": "xxz_chain", "num_qubits": 50}, 1.0)
+        >>> told = estimate(problem)
+        >>> told.fits, told.memory_bytes < 1e9
+        (True, True)
+    """
+    seen = _forecast(problem)
+    layers = most_layers(problem)
+    if problem.ansatz.layers == "auto":
+        layers = max(1, _deepest(problem, seen))
+    return Estimate(
+        problem.num_qubits,
+        layers,
+        seen.bond,
+        int(min(_needed(problem, seen, layers), 2.0**62)),
+        int(problem.limits.memory_gb * 1e9),
+        round(min(_seconds(problem, seen, layers), 1e12), 1),
+    )
+
+
+def check_memory(problem: Problem, chi: int | None = None) -> None:
+    """Refuse a problem that needs more memory than it allows.
+
+    Nothing is forecast where it cannot matter.
+
+    Args:
+        problem: What problem.json holds.
+        chi: The target's bond dimension, once it is known.
 
     Raises:
         InputError: If more memory is needed than `limits.memory_gb`.
     """
-    limit = problem.limits.memory_gb * 1e9
-    if chi is None:
-        decides = _needed(problem, 1) <= limit < _needed(problem, problem.target.max_bond)
-        chi = forecast_memory(problem)[1] if decides else 1
-    predicted = _needed(problem, chi)
+    layers, limit = most_layers(problem), problem.limits.memory_gb * 1e9
+    least = Forecast(chi or 1, 1, 1)
+    most = Forecast(chi or problem.target.max_bond, _MAX_CIRCUIT_BOND, 1)
+    if _needed(problem, most, layers) <= limit:
+        return
+    if _needed(problem, least, layers) > limit:
+        seen = least
+    elif chi is None and not _is_forecast(problem):
+        return  # it is known once the target is made
+    else:
+        seen = _forecast(problem, chi)
+    predicted = _needed(problem, seen, layers)
     if predicted > limit:
-        raise InputError(
-            f"`limits.memory_gb` must cover the predicted {predicted / 1e9:.3g} GB for "
-            f"{problem.ansatz.layers} layers and bond dimension {chi}, but is "
-            f"{problem.limits.memory_gb:g}; use fewer layers, a coarser `target.tolerance`, or "
-            f"allow more memory.",
-            "/limits/memory_gb",
-        )
-    return int(predicted)
+        raise _refusal(predicted, layers, seen.bond, problem.limits.memory_gb)
 
 
-def forecast_memory(problem: Problem) -> tuple[int, int]:
-    """Return the bytes that a problem will need, and the bond dimension they are forecast for.
+def _refusal(predicted: float, layers: int, bond: int, limit: float) -> InputError:
+    return InputError(
+        f"`limits.memory_gb` must cover the predicted {predicted / 1e9:.3g} GB for {layers} layers "
+        f"and bond dimension {bond}, but is {limit:g}; use fewer layers, a coarser "
+        f"`target.tolerance`, or allow more memory.",
+        "/limits/memory_gb",
+    )
+
+
+def _is_forecast(problem: Problem) -> bool:
+    """Whether the bond dimension can be forecast before the target is made."""
+    return problem.target.circuit is None and not isinstance(problem.initial_state, GivenCircuit)
+
+
+def most_layers(problem: Problem) -> int:
+    """Return the number of layers of the deepest circuit that a problem is sure to fit.
+
+    The search for the fewest layers begins at one, and goes on as far as memory goes.
+    """
+    layers = problem.ansatz.layers
+    if layers == "auto":
+        return 1
+    return max(layers) if isinstance(layers, tuple) else layers
+
+
+def deepest_layers(problem: Problem, chi: int) -> int:
+    """Return the most layers that the search for the fewest may try: those that fit into memory.
+
+    A few qubits never need so many: twice the layers whose parameters (nine for each block, its
+    one-qubit gates counted once) outnumber those of a state reach any state.
+
+    Args:
+        problem: What problem.json holds.
+        chi: The target's bond dimension.
 
     Example:
-        >>> problem = Problem.build({"model": "xxz_chain", "num_qubits": 20}, 0.1)
-        >>> forecast_memory(problem)[0] < 1e9
-        True
+        >>> problem = Problem.build({"model": "xxz_chain", "num_qubits": 50}, 1.0)
+        >>> deepest_layers(problem, 48)
+        15
+    """
+    return _deepest(problem, _forecast(problem, chi))
+
+
+def _deepest(problem: Problem, seen: Forecast) -> int:
+    n, most = problem.num_qubits, MAX_LAYERS
+    if n <= MAX_DENSE_QUBITS:
+        most = 2 * math.ceil(2 ** (n + 1) / (4.5 * (n - 1)))
+    limit = problem.limits.memory_gb * 1e9
+    return bisect.bisect_right(
+        range(1, most + 1), limit, key=lambda layers: _needed(problem, seen, layers)
+    )
+
+
+def _forecast(problem: Problem, chi: int | None = None) -> Forecast:
+    """Return the forecast, with the target's bond dimension once that is known.
+
+    A state that is given has its bond dimension, and what a circuit makes at most 2^(n/2); only
+    product states that evolve are looked at more closely.
     """
     settings = problem.target
-    chi = forecast_bond(
-        problem.to_hamiltonian(),
-        problem.product_state(),
-        problem.time,
-        settings.tolerance,
-        settings.max_bond,
-    )
-    return int(min(_needed(problem, chi), 2.0**62)), chi
+    evolution = problem.evolution()
+    if evolution is None or isinstance(problem.initial_state, GivenCircuit):
+        most = 2 ** min(problem.num_qubits // 2, 60)
+        bond = settings.state.max_bond if settings.state else most
+        seen = Forecast(min(bond, settings.max_bond), most, 0)
+    else:
+        hamiltonian, time = evolution
+        product = problem.product_state()
+        seen = forecast(hamiltonian, product, time, settings.tolerance, settings.max_bond)
+    return seen if chi is None else replace(seen, bond=chi)
 
 
-def _needed(problem: Problem, chi: int) -> float:
-    n, layers = problem.num_qubits, problem.ansatz.layers
-    return _BASE_MEMORY + memory(n, layers, chi, choose_engine(n, layers, chi, problem.overlap))
+def _circuit_bond(problem: Problem, seen: Forecast, layers: int) -> int:
+    """Return the bond dimension of the simulated circuit.
+
+    A block multiplies the rank of its cut by at most 4; the first layer, on a product, by 2.
+    """
+    odd_cut, even_cut = 4.0 ** min(layers // 2, 30), 2 * 4.0 ** min((layers - 1) // 2, 30)
+    return int(min(seen.circuit_bond, max(odd_cut, even_cut), _MAX_CIRCUIT_BOND))
+
+
+def _needed(problem: Problem, seen: Forecast, layers: int) -> float:
+    """Return the bytes of the largest phase."""
+    n, chi = problem.num_qubits, seen.bond
+    target = 32.0 * n * chi**2
+    engine = choose_engine(n, layers, chi, problem.overlap)
+    compiling = _COMPILING + (_COMPILING_PER_LAYER * layers if engine == "exact" else 0)
+    if is_brief(n, layers, chi, engine, problem.optimizer.max_steps):
+        compiling = _COMPILING_BRIEF
+    phases = [
+        3 * target,
+        target + compiling + memory(n, layers, chi, engine),
+        2 * target + _COMPILED + _certifying(problem, seen, layers),
+    ]
+    return _LIBRARIES + max(phases) + _WRITING_PER_QUBIT * n
+
+
+def _certifying(problem: Problem, seen: Forecast, layers: int) -> float:
+    n = problem.num_qubits
+    if n <= _STATEVECTOR_QUBITS:
+        return 64.0 * 2**n
+    return _CIRCUIT_COPIES * 32.0 * n * _circuit_bond(problem, seen, layers) ** 2
+
+
+def _seconds(problem: Problem, seen: Forecast, layers: int) -> float:
+    """Return the wall time of all stages."""
+    n, chi, speed = problem.num_qubits, seen.bond, multiplication_rate() / _REFERENCE_RATE
+    evolved = 1.5 * (LAYERS_PER_STEP * seen.steps + 1) * n / 2
+    depths = problem.ansatz.layers if isinstance(problem.ansatz.layers, tuple) else (layers,)
+    if problem.ansatz.layers == "auto":
+        depths = tuple(range(1, layers + 1, 2))
+    seconds = evolved * (_EVOLVE_PER_GATE + _EVOLVE_PER_SQUARE * chi**2)
+    for depth in depths:
+        engine = choose_engine(n, depth, chi, problem.overlap)
+        one = _EVALUATE + _EVALUATE_PER_PRODUCT * work(n, depth, chi, engine)
+        seconds += _COMPILE + _COMPILE_PER_LAYER * min(depth, 13)
+        seconds += problem.optimizer.max_steps * one
+    simulated = _CERTIFY_PER_SQUARE * _circuit_bond(problem, seen, layers) ** 2
+    seconds += n * layers / 2 * (_CERTIFY_PER_GATE + simulated * (n > _STATEVECTOR_QUBITS))
+    return _IMPORT + seconds / speed
+
+
+@functools.cache
+@one_blas_thread()
+def multiplication_rate() -> float:
+    """Return how many complex multiplications a second this machine's matrix products do.
+
+    The best of a few products of 256 x 256 matrices on one thread; takes some 20 ms, once.
+    """
+    a = np.full((256, 256), 1.0 + 1.0j)
+    best = math.inf
+    for _ in range(5):
+        began = time.perf_counter()
+        a @ a
+        best = min(best, time.perf_counter() - began)
+    return float(256**3 / best)

@@ -10,22 +10,22 @@ from typing import Protocol
 import numpy as np
 
 from aqc import tebd
+from aqc.disentangle import likeliest_product
 from aqc.errors import InputError
 from aqc.gates import evolution
 from aqc.hamiltonian import Hamiltonian
-from aqc.mps import MPS, Sweep, log_overlap
+from aqc.mps import MPS, log_overlap, right_canonical
 from aqc.target import Target
 from aqc.threads import one_blas_thread
-from aqc.trotter import Layer, brick_layers, schedule, splits_exactly
+from aqc.trotter import Layer, evolution_layers, optimized_schedule, splits_exactly
 
-_TRUNCATION_SHARE = 0.7
+TRUNCATION_SHARE = 0.7
 # The state with steps of 2 dt is 16 times farther from the truth than the one with dt, so their
 # distance is 15 times the error; 10 leaves room for the next order.
 _RICHARDSON = 10.0
 _WINDOW = 8
 # A thousand periods are far beyond what a bond dimension can follow, unless all terms commute.
 _LARGEST_PHASE = 1e4
-_FORECAST_PHASE = 20.0
 
 
 class Evolver(Protocol):
@@ -34,7 +34,7 @@ class Evolver(Protocol):
     def __call__(
         self,
         hamiltonian: Hamiltonian,
-        state: np.ndarray,
+        state: np.ndarray | MPS,
         time: float,
         *,
         steps: int,
@@ -48,7 +48,7 @@ class Evolver(Protocol):
 @one_blas_thread()
 def evolve_within(
     hamiltonian: Hamiltonian,
-    state: np.ndarray,
+    state: np.ndarray | MPS,
     time: float,
     *,
     tolerance: float,
@@ -56,11 +56,11 @@ def evolve_within(
     evolver: str = "native",
     progress: Callable[[float], None] | None = None,
 ) -> Target:
-    """Return exp(-iHt) of a product state as an MPS, within an infidelity.
+    """Return exp(-iHt) of a state as an MPS, within an infidelity.
 
     Args:
         hamiltonian: A chain.
-        state: One-qubit states, shape (n, 2).
+        state: One-qubit states, shape (n, 2), or an MPS.
         time: t, in units of 1/energy; any sign.
         tolerance: Largest infidelity by truncation and Trotter error together.
         max_bond: Largest bond dimension.
@@ -81,6 +81,9 @@ def evolve_within(
     """
     check_phases(hamiltonian, time)
     run = _evolver(evolver)
+    sites = state if isinstance(state, np.ndarray) else likeliest_product(state)
+    if isinstance(state, MPS):
+        state = right_canonical(state)
     allowed = float(np.arcsin(np.sqrt(tolerance)))
     if splits_exactly(hamiltonian) or time == 0:
         evolved = run(
@@ -94,8 +97,8 @@ def evolve_within(
             progress=progress,
         )
         return Target(evolved.mps, evolved.angle, 0.0, True, evolved.weight, 1, evolver)
-    budget = _TRUNCATION_SHARE * allowed
-    steps = guess_steps(hamiltonian, state, time, 0.7 * (allowed - budget))
+    budget = TRUNCATION_SHARE * allowed
+    steps = guess_steps(hamiltonian, sites, time, 0.7 * (allowed - budget))
     while True:
         evolved = run(
             hamiltonian,
@@ -110,7 +113,7 @@ def evolve_within(
         # Truncation of the coarse run is divided by 10 with the rest: it may be cruder.
         coarse = tebd.apply_layers(
             state,
-            brick_layers(hamiltonian, time, steps // 2, 4),
+            evolution_layers(hamiltonian, time, steps // 2),
             angle=1.5 * allowed,
             max_bond=max_bond,
             progress=_part(progress, 0.7, 1.0),
@@ -172,39 +175,6 @@ def guess_steps(hamiltonian: Hamiltonian, state: np.ndarray, time: float, angle:
     return _even(periods * steps * max(1.0, error / allowed) ** 0.25)
 
 
-@one_blas_thread()
-def forecast_bond(
-    hamiltonian: Hamiltonian, state: np.ndarray, time: float, tolerance: float, max_bond: int
-) -> int:
-    """Return a bond dimension that the target will roughly need, from its middle 16 sites.
-
-    A tenth of the target's time is enough to refuse early what cannot fit into memory. Long
-    times are cut: by then so few sites are entangled as much as they can be.
-
-    Raises:
-        InputError: If the time is too long to be resolved.
-    """
-    check_phases(hamiltonian, time)
-    bonds = hamiltonian.bond_matrices()
-    time = min(abs(time), _FORECAST_PHASE / max(np.abs(bonds).max(), 1e-300))
-    if time == 0:
-        return 1
-    width = min(16, len(state))
-    first = (len(state) - width) // 2
-    bonds = bonds[first : first + width - 1]
-    layers = _window_layers(bonds, time, guess_steps(hamiltonian, state, time, 0.1))
-    angle = _TRUNCATION_SHARE * float(np.arcsin(np.sqrt(tolerance)))
-    angle *= np.sqrt((width - 1) / (len(state) - 1))
-    most = min(max_bond, 2 ** (width // 2))
-    sweep = Sweep(MPS.product(state[first : first + width]))
-    for done, layer in enumerate(layers):
-        share = max(angle - sweep.angle, 0.0) / (len(layers) - done)
-        sweep.apply(layer.first_bond or 0, layer.gates, share, max_bond)
-        if sweep.state.max_bond > 0.9 * most:
-            return most  # it can hardly grow any more, and the rest takes long
-    return sweep.state.max_bond
-
-
 def _apply_dense(vector: np.ndarray, bonds: np.ndarray, time: float, steps: int) -> np.ndarray:
     for layer in _window_layers(bonds, time, steps):
         for number, gate in enumerate(layer.gates):
@@ -216,7 +186,7 @@ def _apply_dense(vector: np.ndarray, bonds: np.ndarray, time: float, steps: int)
 def _window_layers(bonds: np.ndarray, time: float, steps: int) -> list[Layer]:
     return [
         Layer(parity, evolution(bonds[parity::2], fraction * time))
-        for parity, fraction in schedule(2, steps, 4)
+        for parity, fraction in optimized_schedule(steps)
     ]
 
 

@@ -4,8 +4,9 @@ Figures are built without pyplot (no global state, safe in threads), and a circu
 collection of rectangles, so that 1000 qubits draw in about a second.
 """
 
+import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -68,7 +69,7 @@ _DARK = _Theme(
 
 def convergence(
     history: Sequence[tuple[int, float]],
-    trotter_infidelity: float,
+    trotter_infidelity: float | None,
     goal: float,
     *,
     dark: bool = False,
@@ -81,7 +82,7 @@ def convergence(
     Args:
         history: Pairs (evaluation, infidelity), in order; may be empty.
         trotter_infidelity: 1 - F of the best plain Trotter circuit, at the same depth or the
-            next one that it can have.
+            next one that it can have; None where there is none.
         goal: The infidelity asked for.
         dark: Light on dark.
 
@@ -100,17 +101,60 @@ def convergence(
     pairs = np.array(history, dtype=float).reshape(-1, 2)
     steps, values = pairs[:, 0], np.maximum(pairs[:, 1], _FLOOR)
     best = np.minimum.accumulate(values)
-    _log_axis(axes, np.append(values, [max(trotter_infidelity, _FLOOR), max(goal, _FLOOR)]))
+    levels = [goal] if trotter_infidelity is None else [goal, trotter_infidelity]
+    _log_axis(axes, np.append(values, np.maximum(levels, _FLOOR)))
     axes.grid(True, color=theme.grid, linewidth=0.6)
     axes.set(xlabel="evaluations", ylabel="infidelity  $1 - F$", axisbelow=True)
     axes.set_xlim(0, max(steps.max(initial=0), 10) * 1.02)
     axes.plot(steps, values, ".", color=theme.line, alpha=0.6, markersize=5, markeredgewidth=0)
     axes.plot(steps, best, color=theme.line, linewidth=1.8, drawstyle="steps-post")
     # The curve falls from the upper left, so the labels meet neither it nor each other.
-    _level(axes, "plain Trotter, no shallower", trotter_infidelity, theme.trotter, "right")
+    if trotter_infidelity is not None:
+        _level(axes, "plain Trotter, no shallower", trotter_infidelity, theme.trotter, "right")
     _level(axes, "goal", goal, theme.goal, "left")
     if best.size:
         axes.set_title(f"best infidelity {best[-1]:.3g}", loc="left", color=theme.ink, fontsize=10)
+    return figure
+
+
+def depth_sweep(
+    depths: Sequence[tuple[int, float, float]], goal: float, *, dark: bool = False
+) -> Figure:
+    """Draw the infidelity against the number of layers, on a log axis.
+
+    Args:
+        depths: For each depth (layers, 1 - F of the fit, 1 - F of Trotter's circuit of so many
+            layers or another start), in ascending order.
+        goal: The infidelity asked for.
+        dark: Light on dark.
+
+    Returns:
+        A figure, 6.4 x 4 inches.
+
+    Example:
+        >>> figure = depth_sweep([(3, 0.05, 0.4), (5, 0.008, 0.2)], 0.01)
+        >>> figure.axes[0].get_xlabel()
+        'brick layers'
+    """
+    theme = _DARK if dark else _LIGHT
+    figure = _blank(6.4, 4.0, theme)
+    axes = figure.add_axes((0.115, 0.125, 0.865, 0.79))
+    _dress(axes, theme)
+    layers, fitted, trotter = np.array(depths, dtype=float).reshape(-1, 3).T
+    fitted, trotter = np.maximum(fitted, _FLOOR), np.maximum(trotter, _FLOOR)
+    _log_axis(axes, np.concatenate([fitted, trotter, [max(goal, _FLOOR)]]))
+    axes.grid(True, color=theme.grid, linewidth=0.6)
+    axes.set(xlabel="brick layers", ylabel="infidelity  $1 - F$", axisbelow=True)
+    axes.set_xticks(layers)
+    lines = [
+        axes.plot(layers, values, marker, color=color, linewidth=1.8, markersize=5)[0]
+        for values, marker, color in ((trotter, "s--", theme.trotter), (fitted, "o-", theme.line))
+    ]
+    legend = axes.legend(lines, ["its start, not optimized", "optimized"], fontsize=9)
+    legend.get_frame().set(facecolor=theme.paper, edgecolor=theme.grid)
+    for text in legend.get_texts():
+        text.set_color(theme.ink)
+    _level(axes, "goal", goal, theme.goal, "left")
     return figure
 
 
@@ -168,12 +212,37 @@ def save(figure: Figure, path: Path | str, *, dpi: int = 150) -> None:
         path: The file, replaced when it exists; its suffix .png or .svg decides.
         dpi: Pixels per inch of a PNG.
     """
-    suffix = Path(path).suffix.lstrip(".")
-    metadata = {"Date": None} if suffix == "svg" else None
+    path = Path(path)
+    path.write_bytes(render(figure, path.suffix.lstrip("."), dpi=dpi))
+
+
+def render(figure: Figure, format: str, *, dpi: int = 150) -> bytes:
+    """Return a figure as the content of a file; the same figure gives the same bytes.
+
+    Args:
+        figure: What to draw.
+        format: "png" or "svg".
+        dpi: Pixels per inch of a PNG.
+
+    Example:
+        >>> render(brickwork(2, [[(0, 1.0)]]), "png")[1:4]
+        b'PNG'
+    """
+    metadata = {"Date": None} if format == "svg" else None
+    content = io.BytesIO()
     with rc_context({"svg.hashsalt": "aqc"}):
         figure.savefig(
-            path, format=suffix, dpi=dpi, facecolor=figure.get_facecolor(), metadata=metadata
+            content, format=format, dpi=dpi, facecolor=figure.get_facecolor(), metadata=metadata
         )
+    return content.getvalue()
+
+
+FIGURES: dict[str, Callable[..., Figure]] = {
+    "circuit": brickwork,
+    "convergence": convergence,
+    "sweep": depth_sweep,
+}
+"""What is drawn of a compile, by the name of its file."""
 
 
 def _blank(width: float, height: float, theme: _Theme) -> Figure:

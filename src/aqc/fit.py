@@ -5,7 +5,7 @@ coarser goal begin in it; double precision takes over where rounding stops the f
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,7 +17,9 @@ import numpy as np
 from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
-from aqc.cost import choose_engine, work
+from aqc.cost import choose_engine, is_brief, work
+from aqc.executables import compiled
+from aqc.flip import FlipCost
 from aqc.metric import fubini_study
 from aqc.mps import MPS
 from aqc.objective import evaluate
@@ -42,12 +44,19 @@ class Fit:
         optimum: How the optimizer got there.
         method: The contraction engine, "exact" or "dense".
         compile_seconds: Time spent in XLA.
+        starts: log F of each start where there were several, in their order.
     """
 
     ansatz: Ansatz
     optimum: Optimum
     method: str
     compile_seconds: float
+    starts: tuple[float, ...] = ()
+
+    @property
+    def start(self) -> int:
+        """Number of the start that was taken: the best one, of equals the first."""
+        return int(np.argmax(self.starts)) if self.starts else 0
 
 
 def precisions(
@@ -64,6 +73,7 @@ def fit(
     ansatz: Ansatz,
     target: MPS,
     *,
+    rivals: Sequence[Ansatz] = (),
     objective: str = "log_density",
     overlap_method: str = "auto",
     optimizer: str | Method = "riemannian_lbfgs",
@@ -77,7 +87,8 @@ def fit(
     Args:
         ansatz: The start.
         target: A normalized state on as many qubits.
-        objective: A key of `aqc.objective.OBJECTIVES`.
+        rivals: Other starts of the same shape; the one of highest fidelity is taken.
+        objective: A key of `aqc.objective.OBJECTIVES`, or "flip".
         overlap_method: "auto", "exact" or "dense".
         optimizer: A key of `aqc.optimize.METHODS`, or a method of one's own.
         max_evaluations: Most evaluations of value and gradient.
@@ -111,13 +122,18 @@ def fit(
     plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, goal)
     if resume is not None:
         plan = plan[plan.index(str(resume.point.dtype)) :]
+    quick = is_brief(n, ansatz.layers, chi, engine, max_evaluations)
     state = resume
     seconds = 0.0
+    starts: tuple[float, ...] = ()
     with jax.enable_x64(True):
         for dtype in plan:
             began = time.perf_counter()
-            step = _compiled(ansatz, target, engine, objective, np.dtype(dtype))
+            step = _compiled(ansatz, target, engine, objective, np.dtype(dtype), quick)
             seconds += time.perf_counter() - began
+            if rivals and not starts:
+                starts = _log_fidelities(step, [ansatz, *rivals], np.dtype(dtype))
+                ansatz = [ansatz, *rivals][int(np.argmax(starts))]
             optimum = minimize(
                 step,
                 np.asarray(ansatz.blocks, dtype),
@@ -127,6 +143,7 @@ def fit(
                 goal=goal * (1 - _MARGIN),
                 noise=_NOISE[dtype],
                 first_length=_first_length(objective, n, ansatz.layers),
+                schedule=step if isinstance(step, FlipCost) else None,
                 state=state,
                 on_step=on_step,
             )
@@ -134,18 +151,28 @@ def fit(
                 break
             state = optimum.state
         matrices = np.asarray(BLOCKS[ansatz.block].matrices(jnp.asarray(optimum.state.point)))
-    return Fit(ansatz.with_blocks(unitary(matrices)), optimum, engine, seconds)
+    return Fit(ansatz.with_blocks(unitary(matrices)), optimum, engine, seconds, starts)
+
+
+def _log_fidelities(
+    step: Callable[[Any, np.ndarray], Any], starts: Sequence[Ansatz], dtype: np.dtype
+) -> tuple[float, ...]:
+    """Return log F of each start."""
+    still = np.zeros((len(starts[0].blocks), BLOCKS[starts[0].block].num_parameters))
+    return tuple(float(step(a.blocks.astype(dtype), still).log_fidelity) for a in starts)
 
 
 def _compiled(
-    ansatz: Ansatz, target: MPS, engine: str, objective: str, dtype: np.dtype
+    ansatz: Ansatz, target: MPS, engine: str, objective: str, dtype: np.dtype, quick: bool
 ) -> Callable[[Any, np.ndarray], Any]:
     """Return the objective's evaluation, already compiled for these shapes."""
     data = overlap.prepare(ansatz, target, engine, dtype)
+    if objective == "flip":
+        return FlipCost(ansatz, data, dtype, quick=quick)
     point = np.asarray(ansatz.blocks, dtype)
     still = np.zeros((len(point), BLOCKS[ansatz.block].num_parameters))
     options = {"objective": objective, "block": ansatz.block, "num_qubits": ansatz.num_qubits}
-    run = evaluate.lower(point, still, data, **options).compile()
+    run = compiled(evaluate, point, still, data, quick=quick, **options)
     return lambda where, step: run(where, step, data)
 
 

@@ -62,6 +62,16 @@ def bloch_state(theta: float, phi: float) -> np.ndarray:
     return np.array([np.cos(theta / 2), np.exp(1j * phi) * np.sin(theta / 2)])
 
 
+def exchanged(matrix: np.ndarray) -> np.ndarray:
+    """Return a two-qubit matrix with its qubits in the other order.
+
+    Example:
+        >>> np.array_equal(exchanged(pauli("XZ")), pauli("ZX"))
+        True
+    """
+    return matrix.reshape(2, 2, 2, 2).transpose(1, 0, 3, 2).reshape(4, 4)
+
+
 def preparation(state: np.ndarray) -> np.ndarray:
     """Return a unitary whose first column is `state`, so that it maps |0> to it.
 
@@ -141,6 +151,21 @@ def product_factors(unitary: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None
         return None
     scale = np.sqrt(2)
     return left[:, 0].reshape(2, 2) * scale, right[0].reshape(2, 2) * (schmidt[0] / scale)
+
+
+def nearest_factors(unitary: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return 2x2 unitaries A, B whose product A x B is near U: the heaviest Schmidt pair's.
+
+    Example:
+        >>> a, b = nearest_factors(np.exp(0.3j) * pauli("XZ"))
+        >>> round(float(abs(np.trace(np.kron(a, b).conj().T @ pauli("XZ")))), 12)
+        4.0
+    """
+    operator = unitary.reshape(2, 2, 2, 2).transpose(0, 2, 1, 3).reshape(4, 4)
+    left, _, right = np.linalg.svd(operator)
+    a, _, b = np.linalg.svd(np.stack([left[:, 0].reshape(2, 2), right[0].reshape(2, 2)]))
+    factors: np.ndarray = a @ b
+    return factors[0], factors[1]
 
 
 def entangling_strength(unitaries: np.ndarray) -> np.ndarray:

@@ -85,11 +85,44 @@ class Hamiltonian:
             except InputError as refusal:
                 pointer = pointer_to("hamiltonian", "terms", index)
                 raise InputError(f"Term {index}: {refusal}", pointer) from None
-        constant = sums.pop(((), ""), 0.0)
-        return cls(
-            num_qubits,
-            tuple(Term(pauli, qubits, c) for (qubits, pauli), c in sorted(sums.items()) if c),
-            constant,
+        return cls.from_sums(num_qubits, sums)
+
+    @classmethod
+    def from_sums(cls, num_qubits: int, sums: dict[tuple[tuple[int, ...], str], float]) -> Self:
+        """Return the Hamiltonian of terms that are known to be sound.
+
+        Args:
+            num_qubits: Number of sites.
+            sums: Coefficient of each (ascending qubits, their letters without I).
+
+        Example:
+            >>> Hamiltonian.from_sums(2, {((0, 1), "XX"): 1.0}).to_terms()
+            [['XX', [0, 1], 1.0]]
+        """
+        terms = (
+            Term(pauli, qubits, c) for (qubits, pauli), c in sorted(sums.items()) if c and qubits
+        )
+        return cls(num_qubits, tuple(terms), sums.get(((), ""), 0.0))
+
+    def window(self, first: int, width: int) -> "Hamiltonian":
+        """Return the terms within some neighboring sites, numbered from 0.
+
+        Args:
+            first: Leftmost site.
+            width: Number of sites.
+
+        Example:
+            >>> chain = Hamiltonian.from_terms(4, [("XX", (j, j + 1), 1.0) for j in range(3)])
+            >>> chain.window(1, 2).to_terms()
+            [['XX', [0, 1], 1.0]]
+        """
+        return type(self)(
+            width,
+            tuple(
+                Term(term.pauli, tuple(q - first for q in term.qubits), term.coefficient)
+                for term in self.terms
+                if first <= term.qubits[0] and term.qubits[-1] < first + width
+            ),
         )
 
     def to_terms(self) -> list[list[Any]]:

@@ -1,4 +1,4 @@
-"""The product state from which the evolution starts, in the five forms of problem.json."""
+"""The state from which the evolution starts, in the six forms of problem.json."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ import numpy as np
 from aqc.checks import integer, nearest, real_number, shown
 from aqc.errors import InputError
 from aqc.gates import bloch_state
+from aqc.given import CIRCUIT_SCHEMA, GivenCircuit, read_circuit
+from aqc.given import to_json as given_to_json
 
 _POINTER = "/initial_state"
 
@@ -19,7 +21,7 @@ _NAMED: dict[str, Callable[[int], np.ndarray]] = {
 
 _FORMS = (
     '"zeros", "neel", a list of 0 and 1 in site order, a string of 0 and 1 in Qiskit order, '
-    'or {"bloch": [[theta, phi], ...]}'
+    '{"bloch": [[theta, phi], ...]}, or {"circuit": {"qasm": ...}}'
 )
 
 
@@ -34,19 +36,20 @@ class BlochState:
     bloch: tuple[tuple[float, float], ...]
 
 
-InitialState = str | tuple[int, ...] | BlochState
+InitialState = str | tuple[int, ...] | BlochState | GivenCircuit
 
 
 def read_initial_state(value: Any, num_qubits: int | None = None) -> InitialState:
-    """Read an initial state in any of its five forms.
+    """Read an initial state in any of its six forms.
 
     Args:
         value: "zeros"; "neel" (1 on odd sites); a sequence of 0 and 1 in site order; a string of
-            0 and 1 in Qiskit order (leftmost is the highest qubit); {"bloch": [[theta, phi], ...]}.
+            0 and 1 in Qiskit order (leftmost is the highest qubit); {"bloch": [[theta, phi], ...]};
+            {"circuit": {"qasm": text}}, which acts on |0...0>.
         num_qubits: What its length must be; not checked when None.
 
     Returns:
-        A name, a bit string, a tuple of bits or Bloch angles.
+        A name, a bit string, a tuple of bits, Bloch angles or a circuit.
 
     Raises:
         InputError: It has none of the forms, or the wrong length.
@@ -69,6 +72,9 @@ def read_initial_state(value: Any, num_qubits: int | None = None) -> InitialStat
             for site, bit in enumerate(value)
         )
         length = len(state)
+    elif isinstance(value, GivenCircuit) or (isinstance(value, Mapping) and "circuit" in value):
+        state = _read_circuit(value)
+        length = state.num_qubits
     elif isinstance(value, BlochState | Mapping):
         state = _read_bloch(value)
         length = len(state.bloch)
@@ -83,7 +89,7 @@ def read_initial_state(value: Any, num_qubits: int | None = None) -> InitialStat
     return state
 
 
-def amplitudes(state: InitialState, num_qubits: int) -> np.ndarray:
+def amplitudes(state: str | tuple[int, ...] | BlochState, num_qubits: int) -> np.ndarray:
     """Return the product state's amplitudes, site by site.
 
     Args:
@@ -116,6 +122,8 @@ def to_json(state: InitialState) -> Any:
     """
     if isinstance(state, BlochState):
         return {"bloch": [list(angles) for angles in state.bloch]}
+    if isinstance(state, GivenCircuit):
+        return {"circuit": given_to_json(state)}
     return state if isinstance(state, str) else list(state)
 
 
@@ -151,6 +159,13 @@ JSON_SCHEMA: dict[str, Any] = {
             "description": "[theta, phi] of each qubit in radians, in site order: "
             "cos(theta/2)|0> + exp(i phi) sin(theta/2)|1>.",
         },
+        {
+            "type": "object",
+            "properties": {"circuit": CIRCUIT_SCHEMA},
+            "required": ["circuit"],
+            "additionalProperties": False,
+            "description": "What a circuit makes of |0...0>; it may be entangled.",
+        },
     ],
 }
 
@@ -162,6 +177,18 @@ def _read_bit_string(value: str) -> str:
         f"`initial_state` must be {_FORMS}, but is {shown(value)}{nearest(value, _NAMED)}",
         _POINTER,
     )
+
+
+def _read_circuit(value: GivenCircuit | Mapping[Any, Any]) -> GivenCircuit:
+    if isinstance(value, GivenCircuit):
+        return value
+    if set(value) != {"circuit"}:
+        raise InputError(
+            "`initial_state` as an object must have the one field `circuit` or `bloch`, but is "
+            f"{shown(value)}.",
+            _POINTER,
+        )
+    return read_circuit(value["circuit"], f"{_POINTER}/circuit")
 
 
 def _read_bloch(value: BlochState | Mapping[Any, Any]) -> BlochState:

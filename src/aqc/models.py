@@ -115,7 +115,7 @@ class Model:
         """
         num_qubits = check_num_qubits(num_qubits)
         values = self.values(num_qubits, **given)
-        terms: list[tuple[str, tuple[int, ...], float]] = []
+        sums: dict[tuple[tuple[int, ...], str], float] = {}
         for part in self.parts:
             width = len(part.pauli)
             count = num_qubits - width + 1
@@ -128,11 +128,10 @@ class Model:
                 )
             sites = np.arange(part.first, count, part.step)
             sites = sites[products[sites] != 0]
-            terms += [
-                (part.pauli, tuple(range(i, i + width)), c)
-                for i, c in zip(sites.tolist(), products[sites].tolist(), strict=True)
-            ]
-        return Hamiltonian.from_terms(num_qubits, terms)
+            for i, c in zip(sites.tolist(), products[sites].tolist(), strict=True):
+                key = (tuple(range(i, i + width)), part.pauli)
+                sums[key] = sums.get(key, 0.0) + c
+        return Hamiltonian.from_sums(num_qubits, sums)
 
 
 def find_model(name: Any) -> Model:

@@ -87,6 +87,30 @@ def normalized(state: MPS) -> MPS:
     return MPS(tuple(tensor * scale for tensor in state.tensors))
 
 
+def right_canonical(state: MPS) -> MPS:
+    """Return the same state, normalized, with its orthogonality center on site 0.
+
+    Example:
+        >>> state = right_canonical(MPS((np.ones((1, 2, 3)), np.ones((3, 2, 1)))))
+        >>> [tensor.shape for tensor in state.tensors]
+        [(1, 2, 2), (2, 2, 1)]
+    """
+    tensors = []
+    carried = np.ones((1, 1), dtype=complex)
+    for tensor in reversed(state.tensors):
+        grown = np.tensordot(tensor, carried, 1)
+        q, r = np.linalg.qr(grown.reshape(grown.shape[0], -1).T)
+        tensors.append(np.ascontiguousarray(q.T).reshape(-1, 2, grown.shape[2]))
+        carried = r.T / np.linalg.norm(r)
+    tensors[-1] = np.tensordot(carried, tensors[-1], 1)
+    return MPS(tuple(reversed(tensors)))
+
+
+def as_mps(state: np.ndarray | MPS) -> MPS:
+    """Return a product state given by its one-qubit states, shape (n, 2), or an MPS as it is."""
+    return state if isinstance(state, MPS) else MPS.product(state)
+
+
 class Sweep:
     """A normalized MPS in mixed canonical form that takes one layer of gates after another.
 
@@ -129,8 +153,21 @@ class Sweep:
                 only where `max_bond` forces it.
             max_bond: Largest bond dimension kept.
         """
-        num_sites = len(self.tensors)
         by_bond = {first_bond + 2 * k: gate for k, gate in enumerate(gates)}
+        self.apply_along(by_bond, angle, max_bond)
+
+    def apply_along(self, by_bond: dict[int, np.ndarray], angle: float, max_bond: int) -> None:
+        """Apply at most one gate on each bond, one after another in the direction of the sweep.
+
+        What a later gate's truncation takes is orthogonal to what an earlier one's took, also
+        where both act on the same site: the earlier projection lies behind the sweep.
+
+        Args:
+            by_bond: Bond to gate, shape (4, 4).
+            angle: How far, in radians, truncation may turn the state.
+            max_bond: Largest bond dimension kept.
+        """
+        num_sites = len(self.tensors)
         budget = np.sin(min(angle, np.pi / 2)) ** 2
         lost = 0.0
         left_to_do = len(by_bond)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,12 +25,14 @@ class Evaluation(NamedTuple):
         value: The objective.
         gradient: Its derivative in the local coordinates, shape (blocks, parameters).
         log_fidelity: log F.
+        detail: What else an objective with a schedule wants to see again.
     """
 
-    point: jax.Array
-    value: jax.Array
-    gradient: jax.Array
-    log_fidelity: jax.Array
+    point: Any
+    value: Any
+    gradient: Any
+    log_fidelity: Any
+    detail: Any = None
 
 
 @partial(jax.jit, static_argnames=("objective", "block", "num_qubits"))

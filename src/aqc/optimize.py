@@ -1,7 +1,7 @@
 """One loop that minimizes over all blocks at once, and the methods that choose its directions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import jax
@@ -32,6 +32,22 @@ class Method(Protocol):
 
     def update(self, step: np.ndarray, change: np.ndarray) -> None:
         """Take in the step made and the change of the gradient along it."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the state, for a checkpoint."""
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take the state from a checkpoint."""
+
+
+class Schedule(Protocol):
+    """Changes an objective between steps; its state is a dictionary of arrays."""
+
+    def follow(self, evaluation: Evaluation) -> Evaluation:
+        """Change the objective after a step; return the evaluation as it now is."""
+
+    def escape(self, point: np.ndarray) -> Evaluation | None:
+        """Return another point to go on from where the objective stalls, or None."""
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the state, for a checkpoint."""
@@ -139,7 +155,9 @@ class State:
         evaluations: Evaluations so far.
         since: Evaluations made when this precision began.
         history: (evaluations so far, infidelity), one entry per accepted step.
+        values: The objective after each of these steps.
         method: The method's own state.
+        schedule: The state of the objective's schedule, if it has one.
     """
 
     point: np.ndarray
@@ -149,23 +167,31 @@ class State:
     evaluations: int
     since: int
     history: tuple[tuple[int, float], ...]
+    values: tuple[float, ...]
     method: dict[str, np.ndarray]
+    schedule: dict[str, np.ndarray] = field(default_factory=dict)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the state as named arrays."""
-        method = {f"method_{name}": array for name, array in self.method.items()}
+        kept = {"method": self.method, "schedule": self.schedule}
+        parts = {f"{part}_{k}": v for part, arrays in kept.items() for k, v in arrays.items()}
         numbers = [self.value, self.log_fidelity, float(self.evaluations), float(self.since)]
         return {
             "point": self.point,
             "gradient": self.gradient,
             "numbers": np.array(numbers),
             "history": np.array(self.history, dtype=float).reshape(-1, 2),
-        } | method
+            "values": np.array(self.values),
+        } | parts
 
     @classmethod
     def restored(cls, arrays: dict[str, np.ndarray]) -> "State":
         """Return the state that gave these arrays."""
         value, log_fidelity, evaluations, since = arrays["numbers"].tolist()
+
+        def part(name: str) -> dict[str, np.ndarray]:
+            return {k.removeprefix(name): v for k, v in arrays.items() if k.startswith(name)}
+
         return cls(
             point=arrays["point"],
             value=value,
@@ -174,7 +200,9 @@ class State:
             evaluations=int(evaluations),
             since=int(since),
             history=tuple((int(count), value) for count, value in arrays["history"].tolist()),
-            method={k.removeprefix("method_"): v for k, v in arrays.items() if k[:7] == "method_"},
+            values=tuple(arrays["values"].tolist()),
+            method=part("method_"),
+            schedule=part("schedule_"),
         )
 
 
@@ -210,6 +238,7 @@ def minimize(
     goal: float = 0.0,
     noise: float = 0.0,
     first_length: float = 1.0,
+    schedule: Schedule | None = None,
     state: State | None = None,
     on_step: Callable[[State], None] | None = None,
 ) -> Optimum:
@@ -224,6 +253,7 @@ def minimize(
         goal: Stop when the infidelity is at most this.
         noise: Rounding error of the objective's value.
         first_length: Multiple of the gradient to try first, one over the expected curvature.
+        schedule: Changes the objective between steps, and knows ways on where it stalls.
         state: Go on from here instead of from `start`; a state of another precision is
             evaluated again.
         on_step: Called after every accepted step with the state to go on from.
@@ -237,11 +267,13 @@ def minimize(
     shape = (len(start), num_parameters)
     if state is not None:
         method.restore(state.method)
+        if schedule:
+            schedule.restore(state.schedule)
     best: State | None = None
     status: Status = "max_steps_reached"
     try:
         if state is None or state.point.dtype != start.dtype:
-            state = _enter(evaluate, start, shape, state)
+            state = _enter(evaluate, start, shape, state, schedule)
         best = state
         while True:
             if _infidelity(state.log_fidelity) <= goal:
@@ -252,12 +284,16 @@ def minimize(
             moved = None
             if not _is_stalled(state):
                 length = first_length if len(state.history) == 1 else 1.0
-                moved = _advance(evaluate, state, method, shape, max_evaluations, noise, length)
+                moved = _advance(
+                    evaluate, state, method, shape, max_evaluations, noise, length, schedule
+                )
+            if moved is None and schedule:
+                moved = _escape(state, schedule)
             if moved is None:
                 status = "stalled"
                 break
             state = moved
-            best = min(best, state, key=lambda s: s.value)
+            best = max(best, state, key=lambda s: s.log_fidelity)
             if on_step:
                 on_step(state)
     except KeyboardInterrupt:
@@ -272,13 +308,16 @@ def _enter(
     start: np.ndarray,
     shape: tuple[int, int],
     before: State | None,
+    schedule: Schedule | None,
 ) -> State:
     """Evaluate the first point, or the last one of another precision again."""
     point = start if before is None else before.point.astype(start.dtype)
-    history = () if before is None else before.history
     method = {} if before is None else before.method
     count = 1 if before is None else before.evaluations + 1
-    state = _state(evaluate(point, np.zeros(shape)), count, count, history, method)
+    evaluation = evaluate(point, np.zeros(shape))
+    if schedule and before is None:
+        evaluation = schedule.follow(evaluation)
+    state = _state(evaluation, count, count, before, method, schedule)
     if not np.isfinite(state.value):
         raise DivergenceError(
             "The objective must be finite at the start, but the starting circuit's state is "
@@ -295,6 +334,7 @@ def _advance(
     max_evaluations: int,
     noise: float,
     length: float,
+    schedule: Schedule | None,
 ) -> State | None:
     """Return the state after one accepted step, or None when no step lowers the objective."""
     gradient = state.gradient.ravel()
@@ -323,26 +363,41 @@ def _advance(
         return None
     method.update(length * direction, np.ravel(best.gradient) - gradient)
     count = state.evaluations + len(probes)
-    return _state(best, count, state.since, state.history, method.arrays())
+    if schedule:
+        best = schedule.follow(best)
+    return _state(best, count, state.since, state, method.arrays(), schedule)
+
+
+def _escape(state: State, schedule: Schedule) -> State | None:
+    """Return the state at the point that a schedule offers, if it offers one."""
+    evaluation = schedule.escape(state.point)
+    if evaluation is None:
+        return None
+    count = state.evaluations + 1
+    return _state(evaluation, count, count, state, state.method, schedule)
 
 
 def _state(
     evaluation: Evaluation,
     evaluations: int,
     since: int,
-    history: tuple[tuple[int, float], ...],
+    before: State | None,
     method: dict[str, np.ndarray],
+    schedule: Schedule | None,
 ) -> State:
-    log_fidelity = float(evaluation.log_fidelity)
+    value, log_fidelity = float(evaluation.value), float(evaluation.log_fidelity)
+    history, values = (before.history, before.values) if before else ((), ())
     return State(
         np.asarray(evaluation.point),
-        float(evaluation.value),
+        value,
         np.asarray(evaluation.gradient),
         log_fidelity,
         evaluations,
         since,
         (*history, (evaluations, _infidelity(log_fidelity))),
+        (*values, value),
         method,
+        schedule.arrays() if schedule else {},
     )
 
 
@@ -356,8 +411,13 @@ def _finite(value: float) -> float:
 
 def _is_stalled(state: State) -> bool:
     """Return whether the last evaluations gained less than a small fraction."""
-    count, now = state.history[-1]
-    if now <= 1e-15:
+    count, infidelity = state.history[-1]
+    if infidelity <= 1e-15:
         return True  # nothing left but rounding
-    past = [v for when, v in state.history if state.since <= when <= count - _STALL_WINDOW]
-    return bool(past) and past[-1] - now < _STALL_GAIN * past[-1]
+    # The objective tells more than the infidelity, which is 1 in all digits far from the target.
+    past = [
+        value
+        for (when, _), value in zip(state.history, state.values, strict=True)
+        if state.since <= when <= count - _STALL_WINDOW
+    ]
+    return bool(past) and past[-1] - state.value < _STALL_GAIN * past[-1]

@@ -1,10 +1,13 @@
 """A compile problem: what problem.json says, checked, with every default filled in."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import (
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -12,13 +15,24 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
-from pydantic.config import JsonDict
 
 from aqc import hamiltonian_json
 from aqc import initial_state as states
+from aqc.alternatives import (
+    MODEL_EXAMPLE,
+    check_alone,
+    mark_missing,
+    read_hamiltonian,
+    read_time,
+    requires_target,
+    without_default,
+)
 from aqc.checks import shown
 from aqc.errors import InputError
+from aqc.given import GivenCircuit
+from aqc.given import to_json as given_to_json
 from aqc.hamiltonian import MAX_DENSE_QUBITS, Hamiltonian
 from aqc.settings import (
     AnsatzSettings,
@@ -33,7 +47,6 @@ from aqc.settings import (
 from aqc.strict_json import parse_json
 
 _TERMS_EXAMPLE = {"num_qubits": 2, "terms": [["XX", [0, 1], 1.0], ["Z", [0], 0.5]]}
-_MODEL_EXAMPLE: JsonDict = {"model": "xxz_chain", "num_qubits": 50}
 
 
 def _read_initial_state(value: Any, info: ValidationInfo) -> states.InitialState:
@@ -41,12 +54,13 @@ def _read_initial_state(value: Any, info: ValidationInfo) -> states.InitialState
 
 
 def _num_qubits(info: ValidationInfo) -> int | None:
-    hamiltonian = info.data.get("hamiltonian")  # absent when it was refused itself
-    return None if hamiltonian is None else hamiltonian.num_qubits
+    given = getattr(info.data.get("target"), "given", None)
+    sized = info.data.get("hamiltonian") or given  # absent when it was refused itself
+    return None if sized is None else sized.num_qubits
 
 
 class Problem(Settings):
-    """A Hamiltonian, a time, and all that a compile may be told.
+    """A Hamiltonian and a time, or another target, and all that a compile may be told.
 
     Make one with `from_json`, `from_dict` or `build`, which say in sentences what is wrong.
 
@@ -59,20 +73,32 @@ class Problem(Settings):
     """
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"hamiltonian": _MODEL_EXAMPLE, "time": 1.0}]}
+        json_schema_extra={
+            "examples": [{"hamiltonian": MODEL_EXAMPLE, "time": 1.0}],
+            "anyOf": [
+                {"required": ["hamiltonian", "time"]},
+                requires_target("circuit"),
+                requires_target("state"),
+            ],
+        }
     )
 
     hamiltonian: Annotated[
-        hamiltonian_json.HamiltonianInput,
-        PlainValidator(hamiltonian_json.read_hamiltonian),
-        PlainSerializer(hamiltonian_json.to_json),
+        hamiltonian_json.HamiltonianInput | None,
+        PlainValidator(read_hamiltonian),
+        PlainSerializer(lambda value: value and hamiltonian_json.to_json(value)),
         WithJsonSchema(hamiltonian_json.JSON_SCHEMA),
-        Field(examples=[_MODEL_EXAMPLE, _TERMS_EXAMPLE]),
-    ]
-    """The Hamiltonian in Pauli matrices, by its terms or by a model."""
+        Field(examples=[MODEL_EXAMPLE, _TERMS_EXAMPLE], json_schema_extra=without_default),
+    ] = None
+    """The Hamiltonian in Pauli matrices, by its terms or by a model; required for an evolution."""
 
-    time: Annotated[float, Field(examples=[1.0])]
-    """Evolution time t of exp(-i H t), in units of 1/energy; may be negative or zero."""
+    time: Annotated[
+        float | None,
+        BeforeValidator(read_time),
+        WithJsonSchema({"type": "number"}),
+        Field(examples=[1.0], json_schema_extra=without_default),
+    ] = None
+    """Evolution time t of exp(-i H t), in 1/energy, of any sign; required for an evolution."""
 
     mode: Annotated[Literal["state"], Field(examples=["state"])] = "state"
     """What the circuit has to reproduce: the evolved initial state."""
@@ -84,7 +110,7 @@ class Problem(Settings):
         WithJsonSchema(states.JSON_SCHEMA),
         Field(examples=["neel"]),
     ] = "zeros"
-    """The product state at time 0."""
+    """The state at time 0: a product state, or what a circuit makes of |0...0>."""
 
     goal: Annotated[GoalSettings, Field(examples=[{"infidelity": 0.01}])] = GoalSettings()
     """What to reach."""
@@ -97,10 +123,10 @@ class Problem(Settings):
     ansatz: Annotated[AnsatzSettings, Field(examples=[{"layers": 9}])] = AnsatzSettings()
     """The circuit's shape and where its optimization starts."""
 
-    objective: Annotated[Literal["log_density", "infidelity"], Field(examples=["log_density"])] = (
-        "log_density"
-    )
-    """What is minimized: -(log F) / n or 1 - F."""
+    objective: Annotated[
+        Literal["log_density", "infidelity", "flip"], Field(examples=["log_density"])
+    ] = "log_density"
+    """What is minimized: -(log F) / n, 1 - F, or the paper's cost with single flips."""
 
     overlap: Annotated[Literal["auto", "exact", "dense"], Field(examples=["auto"])] = "auto"
     """How the overlap is contracted: site by site without truncation, or as state vectors."""
@@ -119,6 +145,11 @@ class Problem(Settings):
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, examples=[0])] = 0
     """Seed of all that is random; the same seed gives the same circuit."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _evolution_needs_both(cls, fields: Any) -> Any:
+        return mark_missing(fields)
+
     @field_validator("target", mode="before")
     @classmethod
     def _default_tolerance(cls, target: Any, info: ValidationInfo) -> Any:
@@ -128,6 +159,25 @@ class Problem(Settings):
             return target
         tolerance = min(max(info.data["goal"].infidelity / 100, 1e-8), 1e-4)
         return {"tolerance": tolerance, **target}
+
+    @field_validator("target")
+    @classmethod
+    def _one_target(cls, target: TargetSettings, info: ValidationInfo) -> TargetSettings:
+        if target.given is not None:
+            check_alone(target.given, info.data)
+        return target
+
+    @field_validator("ansatz")
+    @classmethod
+    def _start_fits(cls, ansatz: AnsatzSettings, info: ValidationInfo) -> AnsatzSettings:
+        num_qubits, start = _num_qubits(info), ansatz.start
+        if isinstance(start, GivenCircuit) and start.num_qubits != (num_qubits or start.num_qubits):
+            raise InputError(
+                f"`ansatz.start` must have {num_qubits} qubits, as the target has, but has "
+                f"{start.num_qubits}.",
+                "/ansatz/start",
+            )
+        return ansatz
 
     @field_validator("overlap")
     @classmethod
@@ -223,7 +273,19 @@ class Problem(Settings):
     @property
     def num_qubits(self) -> int:
         """Number of sites of the chain."""
-        return self.hamiltonian.num_qubits
+        sized = self.hamiltonian or self.target.given
+        assert sized is not None  # one of them was required
+        return sized.num_qubits
+
+    def evolution(self) -> tuple[Hamiltonian, float] | None:
+        """Return the Hamiltonian and the time, None where the target is given in another form.
+
+        Example:
+            >>> model = {"model": "heisenberg_chain", "num_qubits": 2}
+            >>> Problem.build(model, 0.5).evolution()[1]
+            0.5
+        """
+        return None if self.time is None else (self.to_hamiltonian(), self.time)
 
     def to_hamiltonian(self) -> Hamiltonian:
         """Return the Hamiltonian, built when the problem names a model.
@@ -233,6 +295,8 @@ class Problem(Settings):
             >>> Problem.build(model, 1.0).to_hamiltonian().to_terms()[0]
             ['XX', [0, 1], 1.0]
         """
+        if self.hamiltonian is None:
+            raise InputError("`hamiltonian` is required for this.", "/hamiltonian")
         if isinstance(self.hamiltonian, Hamiltonian):
             return self.hamiltonian
         return self.hamiltonian.hamiltonian
@@ -243,12 +307,52 @@ class Problem(Settings):
         Returns:
             shape (n, 2), complex: row j holds the amplitudes of |0> and |1> on site j.
 
+        Raises:
+            InputError: If the initial state is made by a circuit.
+
         Example:
             >>> chain = Hamiltonian.from_terms(2, [])
             >>> Problem.build(chain, 0, initial_state="01").product_state().real.tolist()
             [[0.0, 1.0], [1.0, 0.0]]
         """
+        if isinstance(self.initial_state, GivenCircuit):
+            raise InputError("`initial_state` must be a product state for this.", "/initial_state")
         return states.amplitudes(self.initial_state, self.num_qubits)
+
+    def target_key(self) -> str:
+        """Return a hash of all that decides which state is the target, but not how exactly.
+
+        Example:
+            >>> chain = Hamiltonian.from_terms(2, [("XX", [0, 1], 1.0)])
+            >>> one, same = (Problem.build(chain, 0.5, initial_state=s) for s in ("neel", "10"))
+            >>> one.target_key() == same.target_key()
+            True
+        """
+        evolution = self.evolution()
+        what: Any
+        if evolution is None:
+            assert self.target.given is not None
+            what = given_to_json(self.target.given)
+        else:
+            hamiltonian, time = evolution
+            start = self.initial_state
+            if not isinstance(start, GivenCircuit):
+                start = self.product_state().astype(complex).tobytes().hex()
+            what = [hamiltonian.to_terms(), hamiltonian.num_qubits, time, states.to_json(start)]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+
+    def within_memory(self, gigabytes: float) -> Self:
+        """Return the problem, allowed at most so much memory.
+
+        Example:
+            >>> chain = Hamiltonian.from_terms(2, [])
+            >>> Problem.build(chain, 0).within_memory(4.0).limits.memory_gb
+            4.0
+        """
+        if self.limits.memory_gb <= gigabytes:
+            return self
+        limits = self.limits.model_copy(update={"memory_gb": gigabytes})
+        return self.model_copy(update={"limits": limits})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the problem as JSON holds it, all defaults included.

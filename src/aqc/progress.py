@@ -18,12 +18,14 @@ class Progress:
         fraction: Part of the stage that is done, 0 to 1, or None if unknown.
         evaluations: Evaluations of the objective so far.
         infidelity: 1 - F so far, once the optimizer runs.
+        layers: Brick layers that are being fitted, when there is more than one depth.
     """
 
     stage: Stage
     fraction: float | None = None
     evaluations: int = 0
     infidelity: float | None = None
+    layers: int | None = None
 
 
 Report = Callable[[Progress], None]

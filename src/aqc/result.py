@@ -1,7 +1,7 @@
 """What a compile returns, and how it is told as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from aqc.baseline import Baseline
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from aqc.certify import Certificate
+    from aqc.depths import Depth
     from aqc.optimize import Optimum
 
 
@@ -27,9 +28,13 @@ class CompileResult:
         two_qubit_gates: Number of two-qubit gates of the circuit.
         two_qubit_depth: Depth in two-qubit gates alone.
         certificate: How close the circuit is, measured again from the circuit.
-        trotter: Plain Trotter at the same or the next larger CX depth.
+        observables: Energy, <Z_j> and <Z_j Z_j+1> of circuit and target, as result.json holds them.
+        trotter: Plain Trotter at the same or the next larger CX depth; None without an evolution.
         target: The state to reach.
         optimum: How the optimizer got there.
+        depths: Every depth that was fitted, in ascending order; the circuit is the shallowest
+            that reaches the goal, or else the best.
+        status: Whether the goal was reached, or why not.
         bricks: For each layer pairs (left qubit, entangling strength 0..1), for drawing.
         seconds: Wall time by stage.
     """
@@ -40,9 +45,11 @@ class CompileResult:
     two_qubit_gates: int
     two_qubit_depth: int
     certificate: "Certificate"
-    trotter: "Baseline"
+    observables: dict[str, Any]
+    trotter: Baseline | None
     target: Target
     optimum: "Optimum"
+    depths: "Sequence[Depth]"
     status: str
     bricks: Sequence[Sequence[tuple[int, float]]]
     seconds: dict[str, float]
@@ -52,27 +59,23 @@ class CompileResult:
         trotter = self.trotter
         return {
             "num_qubits": self.problem.num_qubits,
-            "layers": self.problem.ansatz.layers,
+            "layers": len(self.bricks),
             "basis": self.problem.circuit.basis,
             "two_qubit_gates": self.two_qubit_gates,
             "two_qubit_depth": self.two_qubit_depth,
             "infidelity": self.certificate.infidelity,
             "certificate": self.certificate.to_dict(),
-            "trotter": {
-                "order": trotter.order,
-                "steps": trotter.steps,
-                "fields_fused": trotter.fields_fused,
-                "fidelity": trotter.fidelity,
-                "infidelity": trotter.infidelity,
-                "two_qubit_depth": trotter.two_qubit_depth,
-                "two_qubit_gates": trotter.two_qubit_gates,
-            },
+            "observables": self.observables,
+            "trotter": None
+            if trotter is None
+            else {**asdict(trotter), "infidelity": trotter.infidelity},
             "optimizer": {
                 "name": self.problem.optimizer.name,
                 "status": self.status,
                 "evaluations": self.optimum.evaluations,
                 "history": [list(entry) for entry in self.optimum.history],
             },
+            "sweep": [depth.to_dict() for depth in self.depths],
             "target": {
                 "evolver": self.target.evolver,
                 "steps": self.target.steps,

@@ -55,8 +55,11 @@ def limit_threads(count: int | None) -> None:
     """
     if count is None and "OMP_NUM_THREADS" in os.environ:
         return
+    threads = count or DEFAULT_THREADS
     for variable in _THREAD_VARIABLES:
-        os.environ[variable] = str(count or DEFAULT_THREADS)
+        os.environ[variable] = str(threads)
+    # The exact contraction runs the two halves of a chain side by side where there are two devices.
+    os.environ["JAX_NUM_CPU_DEVICES"] = str(min(threads, 2))
 
 
 def use_compilation_cache() -> None:

@@ -1,5 +1,6 @@
 """What a problem may set beside its physics: frozen, strict, every field with a default."""
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -12,10 +13,24 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
+from pydantic.config import JsonDict
 
 from aqc.checks import integer, shown
 from aqc.errors import InputError
+from aqc.given import (
+    CIRCUIT_SCHEMA,
+    START_SCHEMA,
+    STATE_SCHEMA,
+    GivenCircuit,
+    GivenState,
+    RandomStart,
+    read_circuit,
+    read_start,
+    read_state,
+    to_json,
+)
 from aqc.refusals import refuses_in_sentences
 
 
@@ -42,8 +57,36 @@ class GoalSettings(Settings):
     """1 - F of the emitted circuit against the target state, at which the optimizer may stop."""
 
 
+def _optional(read: Callable[[Any], Any]) -> PlainValidator:
+    return PlainValidator(lambda value: None if value is None else read(value))
+
+
+def _or_null(schema: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"oneOf": [{"type": "null"}, schema]})
+
+
+_TargetCircuit = Annotated[
+    GivenCircuit | None,
+    _optional(lambda value: read_circuit(value, "/target/circuit")),
+    PlainSerializer(to_json),
+    _or_null(CIRCUIT_SCHEMA),
+]
+_TargetState = Annotated[
+    GivenState | None,
+    _optional(lambda value: read_state(value, "/target/state")),
+    PlainSerializer(to_json),
+    _or_null(STATE_SCHEMA),
+]
+_Start = Annotated[
+    GivenCircuit | RandomStart | None,
+    PlainValidator(read_start),
+    PlainSerializer(to_json),
+    WithJsonSchema(START_SCHEMA),
+]
+
+
 class TargetSettings(Settings):
-    """How accurately the evolved state is computed that the circuit has to reach."""
+    """The state to reach, where it is not an evolved one, and how accurately it is computed."""
 
     tolerance: Annotated[float, Field(gt=0, le=0.1, examples=[1e-6])] = 1e-4
     """Largest infidelity of the target itself; default goal.infidelity / 100 in [1e-8, 1e-4]."""
@@ -54,39 +97,143 @@ class TargetSettings(Settings):
     evolver: Annotated[Literal["native", "quimb"], Field(examples=["native"])] = "native"
     """Which time evolution computes the target: this package's own or quimb's."""
 
+    circuit: Annotated[_TargetCircuit, Field(examples=[None])] = None
+    """The target is what this circuit makes of |0...0>, in place of an evolved state."""
 
-def _fitting_order(layers: int) -> int:
-    return 2 if layers % 2 else 1
+    state: Annotated[_TargetState, Field(examples=[None])] = None
+    """The target is this state, in place of an evolved one."""
+
+    @field_validator("state")
+    @classmethod
+    def _one_target(cls, state: GivenState | None, info: ValidationInfo) -> GivenState | None:
+        if state is not None and info.data.get("circuit") is not None:
+            raise InputError(
+                "`target` must have either `circuit` or `state`, but has both.", "/target/state"
+            )
+        return state
+
+    @property
+    def given(self) -> GivenCircuit | GivenState | None:
+        """The circuit or state to reach, None where the target is an evolved state."""
+        return self.circuit or self.state
+
+
+def _is_random(start: Any) -> bool:
+    return isinstance(start, RandomStart) or (isinstance(start, Mapping) and "random" in start)
+
+
+MAX_LAYERS = 10_000
+_MOST_DEPTHS = 64
+
+Layers = int | Literal["auto"] | tuple[int, ...]
+
+
+def _read_layers(value: Any) -> Layers:
+    name, pointer = "`ansatz.layers`", "/ansatz/layers"
+    if value == "auto":
+        return "auto"
+    if isinstance(value, list | tuple):
+        if not 1 <= len(value) <= _MOST_DEPTHS:
+            raise InputError(
+                f"{name} must hold 1 to {_MOST_DEPTHS} depths, but holds {len(value)}.", pointer
+            )
+        depths = [
+            integer(v, f"A depth of {name}", f"{pointer}/{index}", least=1, most=MAX_LAYERS)
+            for index, v in enumerate(value)
+        ]
+        if len(set(depths)) < len(depths):
+            raise InputError(f"{name} must hold distinct depths, but is {shown(value)}.", pointer)
+        return tuple(sorted(depths))
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InputError(
+            f'{name} must be an integer, a list of integers or "auto", but is {shown(value)}.',
+            pointer,
+        )
+    return integer(value, name, pointer, least=1, most=MAX_LAYERS)
+
+
+_LAYERS_SCHEMA: JsonDict = {"type": "integer", "minimum": 1, "maximum": MAX_LAYERS}
+
+
+def fitting_order(layers: Layers) -> int | None:
+    """Return the order of the Trotter circuit with so many layers, None for several depths.
+
+    Example:
+        >>> fitting_order(9), fitting_order(8), fitting_order("auto")
+        (2, 1, None)
+    """
+    return (2 if layers % 2 else 1) if isinstance(layers, int) else None
 
 
 class AnsatzSettings(Settings):
     """The circuit's shape and where its optimization starts."""
 
-    layers: Annotated[int, Field(ge=1, le=10_000, examples=[9])] = 9
-    """Number of brick layers; layers 0, 2, ... hold the bonds (0, 1), (2, 3), ..."""
+    layers: Annotated[
+        Layers,
+        PlainValidator(_read_layers),
+        PlainSerializer(lambda layers: list(layers) if isinstance(layers, tuple) else layers),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    _LAYERS_SCHEMA,
+                    {"const": "auto"},
+                    {
+                        "type": "array",
+                        "items": _LAYERS_SCHEMA,
+                        "minItems": 1,
+                        "maxItems": _MOST_DEPTHS,
+                        "uniqueItems": True,
+                    },
+                ]
+            }
+        ),
+        Field(examples=[9]),
+    ] = 9
+    """Number of brick layers; a list to sweep over; or "auto": the fewest that reach the goal."""
 
     # Before pydantic 2.12 the default is asked for even when `layers` was refused.
-    order: int = Field(
-        default_factory=lambda fields: _fitting_order(fields.get("layers", 1)),
+    order: int | None = Field(
+        default_factory=lambda fields: fitting_order(fields.get("layers", 1)),
         ge=1,
         le=2,
         examples=[2],
     )
-    """Order of the Trotter circuit at the start: 2 for an odd number of layers, else 1."""
+    """Order of the Trotter circuit at the start: 2 for odd layers, else 1; null for a sweep."""
 
     block: Annotated[Literal["su4"], Field(examples=["su4"])] = "su4"
     """Kind of two-qubit block: su4 is any two-qubit gate."""
 
+    start: Annotated[_Start, Field(examples=[{"random": 1}])] = None
+    """Where the blocks start; null: at Trotter's circuit, or at one derived from the target."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _layers_of_a_start(cls, fields: Any) -> Any:
+        start = fields.get("start") if isinstance(fields, Mapping) else None
+        is_circuit = start is not None and not _is_random(start)
+        if is_circuit and fields.get("layers", "auto") == "auto":
+            raise InputError(
+                "`ansatz.layers` must be given as a number or a list with a circuit as "
+                "`ansatz.start`: as many brick layers as the circuit has, or more.",
+                "/ansatz/layers",
+            )
+        return fields
+
     @field_validator("order")
     @classmethod
-    def _order_fits_layers(cls, order: int, info: ValidationInfo) -> int:
+    def _order_fits_layers(cls, order: int | None, info: ValidationInfo) -> int | None:
         layers = info.data.get("layers")  # absent when it was refused itself
-        if layers is not None and order != _fitting_order(layers):
+        if layers is None or order == fitting_order(layers):
+            return order
+        if not isinstance(layers, int):
             raise InputError(
-                f"`ansatz.order` must be {_fitting_order(layers)} for {layers} layers (2 for an "
-                f"odd number, 1 for an even one), but is {order}; it may be left out."
+                f"`ansatz.order` must be left out for several depths, each of which has its own "
+                f"(2 for an odd number of layers, 1 for an even one), but is {order}."
             )
-        return order
+        raise InputError(
+            f"`ansatz.order` must be {fitting_order(layers)} for {layers} layers (2 for an "
+            f"odd number, 1 for an even one), but is {shown(order)}; it may be left out."
+        )
 
 
 class OptimizerSettings(Settings):

@@ -1,9 +1,12 @@
 """The state to reach, as an MPS, and what was lost on the way to it."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
+from aqc.checkpoint import load_arrays, save_arrays
+from aqc.errors import InputError
 from aqc.mps import MPS
 
 
@@ -18,7 +21,8 @@ class Target:
         trotter_exact: Whether the product formula has no error, so that the bound is rigorous.
         discarded_weight: Sum of all squared weights cut off.
         steps: Number of product-formula steps (of fourth order, or 1 where any is exact).
-        evolver: "native" or "quimb".
+        evolver: "native" or "quimb"; "circuit" or "state" where it was given as one.
+        key: Tells which state it is: that of `aqc.problem.Problem.target_key`.
     """
 
     mps: MPS
@@ -28,6 +32,7 @@ class Target:
     discarded_weight: float = 0.0
     steps: int = 0
     evolver: str = "native"
+    key: str = ""
 
     @property
     def infidelity_bound(self) -> float:
@@ -41,12 +46,13 @@ class Target:
         return replace(self, mps=MPS(self.mps.tensors + extra))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the target as named arrays, for a checkpoint."""
+        """Return the target as named arrays, for a file."""
         numbers = [self.truncation_angle, self.trotter_angle, self.discarded_weight]
         return {
             "numbers": np.array(numbers),
             "steps": np.array([self.steps, int(self.trotter_exact)]),
             "evolver": np.array(self.evolver),
+            "key": np.array(self.key),
         } | {f"site_{site}": tensor for site, tensor in enumerate(self.mps.tensors)}
 
     @classmethod
@@ -56,4 +62,33 @@ class Target:
         steps, exact = arrays["steps"].tolist()
         sites = sum(name.startswith("site_") for name in arrays)
         mps = MPS(tuple(arrays[f"site_{site}"] for site in range(sites)))
-        return cls(mps, truncation, trotter, bool(exact), weight, steps, str(arrays["evolver"]))
+        names = (str(arrays[name]) for name in ("evolver", "key"))
+        return cls(mps, truncation, trotter, bool(exact), weight, steps, *names)
+
+    def save(self, path: Path | str) -> None:
+        """Write the target to an .npz file, to be used again with other ansaetze and goals.
+
+        Args:
+            path: Where to; replaced if it exists.
+        """
+        save_arrays(Path(path), self.arrays())
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Target":
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: If the file cannot be read, or holds no target.
+
+        Example:
+            >>> import tempfile
+            >>> target = Target(MPS.product(np.tile([1.0, 0.0], (3, 1))), 0.0, 0.0, True)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     target.save(Path(folder) / "target.npz")
+            ...     Target.load(Path(folder) / "target.npz").mps.num_qubits
+            3
+        """
+        arrays = load_arrays(Path(path))
+        if not arrays.keys() >= {"numbers", "steps", "evolver", "key", "site_0"}:
+            raise InputError(f"`{path}` must be a target written by aqc, but holds other arrays.")
+        return cls.restored(arrays)

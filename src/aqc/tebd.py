@@ -7,8 +7,8 @@ import numpy as np
 
 from aqc.errors import TruncationError
 from aqc.hamiltonian import Hamiltonian
-from aqc.mps import MPS, Sweep
-from aqc.trotter import Layer, brick_layers
+from aqc.mps import MPS, Sweep, as_mps
+from aqc.trotter import Layer, evolution_layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Evolution:
 
 
 def apply_layers(
-    state: np.ndarray,
+    state: np.ndarray | MPS,
     layers: list[Layer],
     *,
     angle: float,
@@ -35,12 +35,12 @@ def apply_layers(
     limit: float = np.inf,
     progress: Callable[[float], None] | None = None,
 ) -> Evolution:
-    """Apply layers of two-qubit gates to a product state and truncate within a budget.
+    """Apply layers of two-qubit gates to a state and truncate within a budget.
 
     What early layers leave of the budget goes to the later ones, where entanglement is.
 
     Args:
-        state: One-qubit states, shape (n, 2).
+        state: One-qubit states, shape (n, 2), or an MPS with its center on site 0.
         layers: In the order in which they act.
         angle: How far truncation may turn the state in total, in radians.
         max_bond: Largest bond dimension; where it forces more truncation, `angle` is exceeded.
@@ -50,7 +50,7 @@ def apply_layers(
     Raises:
         TruncationError: As soon as truncation exceeds `limit`.
     """
-    sweep = Sweep(MPS.product(state))
+    sweep = Sweep(as_mps(state))
     for done, layer in enumerate(layers):
         if layer.first_bond is None:
             sweep.rotate(layer.gates)
@@ -84,7 +84,7 @@ def refuse_beyond(limit: float, angle: float, chi: int, max_bond: int, fraction:
 
 def evolve(
     hamiltonian: Hamiltonian,
-    state: np.ndarray,
+    state: np.ndarray | MPS,
     time: float,
     *,
     steps: int,
@@ -93,11 +93,11 @@ def evolve(
     limit: float = np.inf,
     progress: Callable[[float], None] | None = None,
 ) -> Evolution:
-    """Return exp(-iHt) applied to a product state, by `steps` fourth-order Suzuki steps.
+    """Return exp(-iHt) applied to a state, by `steps` steps of a fourth-order formula.
 
     Args:
         hamiltonian: A chain.
-        state: One-qubit states, shape (n, 2).
+        state: One-qubit states, shape (n, 2), or an MPS with its center on site 0.
         time: t, in units of 1/energy.
         steps: Number of steps.
         angle: How far truncation may turn the state in total, in radians.
@@ -114,7 +114,7 @@ def evolve(
         >>> evolve(chain, zeros, 0.3, steps=1, angle=1e-6, max_bond=4).mps.max_bond
         2
     """
-    layers = brick_layers(hamiltonian, time, steps, 4)
+    layers = evolution_layers(hamiltonian, time, steps)
     return apply_layers(
         state, layers, angle=angle, max_bond=max_bond, limit=limit, progress=progress
     )

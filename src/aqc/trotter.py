@@ -58,6 +58,36 @@ def schedule(num_groups: int, steps: int, order: int) -> list[tuple[int, float]]
     else:
         p = 1 / (4 - 4 ** (1 / 3))
         step = [(g, w * f) for w in (p, p, 1 - 4 * p, p, p) for g, f in symmetric]
+    return _repeated(step, steps)
+
+
+def optimized_schedule(steps: int) -> list[tuple[int, float]]:
+    """Return the fourth-order formula with the least error for its cost, for two groups.
+
+    A step has six stages where Suzuki's has five, and an error constant seven times smaller.
+
+    Args:
+        steps: Number of steps that the time is cut into.
+
+    Returns:
+        Pairs (group, fraction of the time), as from `schedule`.
+
+    Source: Blanes and Moan, J. Comput. Appl. Math. 142, 313 (2002), the method called S6 of
+    order 4.
+
+    Example:
+        >>> len(optimized_schedule(1)), len(schedule(2, 1, 4))
+        (13, 11)
+    """
+    a = [0.0792036964311957, 0.353172906049774, -0.0420650803577195]
+    b = [0.209515106613362, -0.143851773179818]
+    a.append(1 - 2 * sum(a))
+    b.append(0.5 - sum(b))
+    half = [stage for pair in zip(a, b, strict=False) for stage in zip((0, 1), pair, strict=True)]
+    return _repeated([*half, (0, a[-1]), *reversed(half)], steps)
+
+
+def _repeated(step: list[tuple[int, float]], steps: int) -> list[tuple[int, float]]:
     merged: list[tuple[int, float]] = []
     for group, fraction in step * steps:
         if merged and merged[-1][0] == group:
@@ -84,8 +114,22 @@ def brick_layers(hamiltonian: Hamiltonian, time: float, steps: int, order: int) 
         >>> [layer.first_bond for layer in brick_layers(chain, 1.0, steps=2, order=2)]
         [0, 1, 0, 1, 0]
     """
+    return _fused(hamiltonian, time, schedule(2, steps, order) if steps else [(EVEN, 1.0)])
+
+
+def evolution_layers(hamiltonian: Hamiltonian, time: float, steps: int) -> list[Layer]:
+    """Return steps of `optimized_schedule` as fused layers, for accurate evolution.
+
+    Args:
+        hamiltonian: A chain.
+        time: t, in units of 1/energy; any sign.
+        steps: Number of steps.
+    """
+    return _fused(hamiltonian, time, optimized_schedule(steps))
+
+
+def _fused(hamiltonian: Hamiltonian, time: float, plan: list[tuple[int, float]]) -> list[Layer]:
     bonds = hamiltonian.bond_matrices()
-    plan = schedule(2, steps, order) if steps else [(EVEN, 1.0)]
     cache: dict[tuple[int, float], np.ndarray] = {}
     layers = []
     for parity, fraction in plan:

@@ -146,7 +146,7 @@ def test_largest_bond_is_the_largest_on_the_way():
     depth=st.integers(1, 8),
     strength=st.sampled_from([1e-3, 1e-2, 0.1, 0.3, 1.0]),
     far=st.booleans(),
-    threshold=st.sampled_from([1e-2, 1e-3, 1e-4, 1e-6, 1e-8, 1e-12, aer.THRESHOLD]),
+    threshold=st.sampled_from([1e-2, 1e-3, 1e-4, 1e-6, 1e-8, 1e-12, aer.EXACT]),
 )
 def test_true_error_never_exceeds_the_bound(seed, n, depth, strength, far, threshold):
     circuit = random_circuit(seed, n, depth, strength, far)

@@ -1,5 +1,9 @@
 """Both engines against a state vector, against each other, and their gradients."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,7 +48,7 @@ def value_and_gradient(ansatz: Ansatz, target: MPS, engine: str) -> tuple[float,
     return float(value), np.asarray(gradient)
 
 
-@pytest.mark.parametrize("num_qubits", [2, 3, 8])
+@pytest.mark.parametrize("num_qubits", [2, 3, 5, 8])
 @pytest.mark.parametrize("layers", [1, 2, 3, 6])
 def test_engines_agree_with_the_state_vector(num_qubits, layers):
     ansatz, target = random_case(num_qubits, layers, seed=num_qubits * 10 + layers)
@@ -55,6 +59,32 @@ def test_engines_agree_with_the_state_vector(num_qubits, layers):
     assert dense == pytest.approx(truth, abs=1e-10)
     scale = np.abs(exact_gradient).max()
     assert np.abs(exact_gradient - dense_gradient).max() < 1e-10 * scale
+
+
+_ON_TWO_DEVICES = """
+import sys
+import jax
+import numpy as np
+from overlap.test_overlap import random_case, value_and_gradient
+
+assert jax.device_count() == 2
+with jax.enable_x64(True):
+    value, gradient = value_and_gradient(*random_case(7, 5, seed=3), "exact")
+np.savez(sys.argv[1], value=value, gradient=gradient)
+"""
+
+
+def test_halves_on_two_devices_give_the_same(tmp_path):
+    file = tmp_path / "out.npz"
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "2", "JAX_PLATFORMS": "cpu"}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    subprocess.run(
+        [sys.executable, "-c", _ON_TWO_DEVICES, str(file)], check=True, env=environment, timeout=120
+    )
+    there = np.load(file)
+    value, gradient = value_and_gradient(*random_case(7, 5, seed=3), "exact")
+    assert float(there["value"]) == pytest.approx(value, abs=1e-13)
+    assert np.abs(there["gradient"] - gradient).max() < 1e-13 * np.abs(gradient).max()
 
 
 @pytest.mark.parametrize("engine", ["exact", "dense"])

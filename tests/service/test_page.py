@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 import aqc_service.page
-from aqc.compile import check_memory
+from aqc.estimate import estimate
 from aqc.problem import Problem
 from aqc_service.page import fields, router
 from aqc_service.page.presets import PRESETS
@@ -18,7 +18,7 @@ from aqc_service.page.presets import PRESETS
 ROOT = Path(aqc_service.page.__file__).parent
 STATIC = sorted((ROOT / "static").iterdir())
 FILES = [*STATIC, *(ROOT / "templates").iterdir()]
-VIEWS = ("/", "/ui/jobs/0198", "/docs")
+VIEWS = ("/", "/ui/jobs/0198", "/ui/kernels", "/ui/kernels/do-merging", "/docs")
 
 
 class Client:
@@ -121,7 +121,7 @@ def test_a_file_is_sent_once(client: Client) -> None:
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.key)
 def test_presets_are_problems_that_fit(preset: aqc_service.page.presets.Preset) -> None:
     problem = Problem.from_dict(preset.problem)
-    assert check_memory(problem) < 2e9
+    assert estimate(problem).memory_bytes < 2e9
     assert problem.num_qubits >= 10
 
 

@@ -1,8 +1,7 @@
 """What a job will need, before it is accepted."""
 
 from aqc.errors import InputError
-from aqc.estimate import check_memory, forecast_memory
-from aqc.evolved import check_phases
+from aqc.estimate import Estimate, estimate
 from aqc.problem import Problem
 
 
@@ -16,24 +15,26 @@ def check_fits(problem: Problem, service_gb: float) -> int:
     Raises:
         InputError: More than the problem's own limit or the service's; or a time too long.
     """
-    check_phases(problem.to_hamiltonian(), problem.time)
-    if problem.limits.memory_gb <= service_gb:
-        return check_memory(problem)
-    limits = problem.limits.model_copy(update={"memory_gb": service_gb})
+    told = estimate_within(problem, service_gb)
     try:
-        return check_memory(problem.model_copy(update={"limits": limits}))
+        told.check()
     except InputError as error:
+        if problem.limits.memory_gb <= service_gb:
+            raise
         raise InputError(
             f"{error} This service allows a job at most {service_gb:g} GB.", error.pointer
         ) from None
+    return told.memory_bytes
 
 
-def estimate(problem: Problem, service_gb: float) -> tuple[int, int, int]:
-    """Return bond dimension, bytes predicted, and bytes allowed.
+def estimate_within(problem: Problem, service_gb: float) -> Estimate:
+    """Return what a problem will need where the service's limit holds too.
 
     Args:
         problem: What was submitted.
         service_gb: Gigabytes that the service allows a job.
+
+    Raises:
+        InputError: If the time is too long to be resolved.
     """
-    predicted, bond = forecast_memory(problem)
-    return bond, predicted, int(min(problem.limits.memory_gb, service_gb) * 1e9)
+    return estimate(problem.within_memory(service_gb))

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from aqc_service.api import describe
+from aqc.output import FIGURES
+from aqc_service.api import describe, plots
 from aqc_service.api.conditional import best_type, conditional, digest
 from aqc_service.api.context import StoreDep, find_job, known_parameters
 from aqc_service.api.problems import RETRY_SECONDS, Refusal, documented
@@ -28,6 +29,8 @@ _FORMATS: dict[str, tuple[str, str]] = {
     "json": ("result.json", "application/json"),
 }
 _TYPES = {media_type: name for name, (_, media_type) in _FORMATS.items()} | {"text/plain": "qasm3"}
+# Kinds of jobs that have no circuit.
+_TYPES_OF_KIND = {"kernel": {"application/json": "json"}}
 _IMAGES = {"svg": "image/svg+xml", "png": "image/png"}
 
 # What a browser may do with a file that it shows by itself: nothing but style it.
@@ -79,7 +82,8 @@ async def job_result(
 ) -> Response:
     """Return the circuit as OpenQASM 3 or 2 or QPY, or everything about it as JSON.
 
-    A cancelled job has its best circuit so far; the header Aqc-Result says so.
+    A cancelled job has its best circuit so far; the header Aqc-Result says so. The result of a
+    kernel's job is JSON.
 
     ```sh
     curl http://127.0.0.1:8765/v1/jobs/$JOB/result
@@ -87,8 +91,8 @@ async def job_result(
     curl -H 'Accept: application/json' http://127.0.0.1:8765/v1/jobs/$JOB/result
     ```
     """
-    media_type, chosen = _negotiated(request, format)
     job = await find_job(store, job_id)
+    media_type, chosen = _negotiated(request, format, _TYPES_OF_KIND.get(job.kind, _TYPES))
     name = _FORMATS[chosen][0]
     file = await run_in_threadpool(_result_file, store, job, name, best_so_far)
     return _respond(request, file, media_type, {"Content-Disposition": _named(job, name)})
@@ -114,19 +118,25 @@ async def job_plot(
     request: Request,
     store: StoreDep,
     job_id: describe.JobId,
-    plot: Literal["convergence", "circuit"],
+    plot: Literal["convergence", "circuit", "sweep"],
     extension: Literal["svg", "png"],
 ) -> Response:
-    """Return a plot of a finished job.
+    """Return a plot of a finished job; `sweep` if it fitted several depths.
 
     ```sh
     curl -o convergence.svg http://127.0.0.1:8765/v1/jobs/$JOB/plots/convergence.svg
     ```
     """
     job = await find_job(store, job_id)
-    name = f"{plot}.{extension}"
-    file = await run_in_threadpool(_result_file, store, job, name, False)
-    return _respond(request, file, _IMAGES[extension], dict(_HARMLESS))
+    data = await run_in_threadpool(_artifact, store, job.id, FIGURES)
+    content = None
+    if job.state == "succeeded" and data is not None:
+        drawn_from = await run_in_threadpool(_final, store, data)
+        content = await plots.draw(drawn_from.content, plot, extension)
+    if content is None:
+        raise _no_result(job, f"{plot}.{extension}", offered=False)
+    image = _File(content, hashlib.sha256(content).hexdigest(), final=True)
+    return _respond(request, image, _IMAGES[extension], dict(_HARMLESS))
 
 
 @router.get(
@@ -177,14 +187,14 @@ async def job_artifact(
     return _respond(request, file, artifact.media_type, headers)
 
 
-def _negotiated(request: Request, format: Format | None) -> tuple[str, str]:
+def _negotiated(request: Request, format: Format | None, types: dict[str, str]) -> tuple[str, str]:
     """Return the media type and the format."""
     if format is not None:
         return _FORMATS[format][1], format
-    media_type = best_type(request.headers.get("Accept", ""), list(_TYPES))
+    media_type = best_type(request.headers.get("Accept", ""), list(types))
     if media_type is None:
-        raise Refusal(406, f"A result is offered as {', '.join(_TYPES)}; or choose by ?format=.")
-    return media_type, _TYPES[media_type]
+        raise Refusal(406, f"A result is offered as {', '.join(types)}; or choose by ?format=.")
+    return media_type, types[media_type]
 
 
 def _result_file(store: Store, job: Job, name: str, best_so_far: bool) -> _File:

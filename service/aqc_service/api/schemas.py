@@ -122,7 +122,7 @@ class EventView(View):
     """Something that happened to a job."""
 
     seq: int = Field(ge=1)
-    """1, 2, 3, ... without gaps."""
+    """1, 2, 3, ...; without gaps until a day after the job finished, when progress is thinned."""
     at: datetime
     kind: Literal["state", "progress", "message"]
     data: dict[str, Any]
@@ -177,6 +177,8 @@ class Estimate(View):
     """What a problem will need, told without storing anything."""
 
     num_qubits: int
+    layers: int
+    """What it is told for: the deepest of a sweep; for "auto" the most that fit."""
     bond_dimension: int
     """The target's, forecast from the middle of the chain."""
     memory_bytes: int
@@ -184,8 +186,8 @@ class Estimate(View):
     """The smaller of the problem's `limits.memory_gb` and what the service allows a job."""
     fits: bool
     """Whether the job would be accepted."""
-    seconds: float | None
-    """Time; null: not predicted yet."""
+    seconds: float
+    """Wall time if all evaluations are used; an estimate, from this server's own speed."""
     warnings: list[str]
 
 

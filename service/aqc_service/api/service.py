@@ -11,7 +11,7 @@ from aqc_service.api import describe
 from aqc_service.api.conditional import MAX_WAIT
 from aqc_service.api.context import SettingsDep, StoreDep, known_parameters
 from aqc_service.api.events import MAX_STREAMS
-from aqc_service.api.memory import estimate
+from aqc_service.api.memory import estimate_within
 from aqc_service.api.problems import RETRY_SECONDS, Refusal, documented
 from aqc_service.api.schemas import Check, Estimate, Health, Limits, Readiness
 from aqc_service.api.submission import (
@@ -24,6 +24,7 @@ from aqc_service.api.submission import (
     Submission,
     read_submission,
 )
+from aqc_service.health import examine
 from aqc_service.store import MAX_PAGE
 
 router = APIRouter(prefix="/v1", tags=["service"], dependencies=[Depends(known_parameters)])
@@ -47,22 +48,19 @@ async def estimate_job(
     ```
     """
     problem = submission.problem
-    bond, predicted, allowed = await run_in_threadpool(estimate, problem, settings.memory_gb)
+    told = await run_in_threadpool(estimate_within, problem, settings.memory_gb)
     warnings = []
-    if bond >= problem.target.max_bond:
+    if problem.ansatz.layers == "auto":
+        warnings.append(
+            f"That is for {told.layers} layers, the most that fit; the search for the fewest ends "
+            f"where the goal is reached."
+        )
+    if told.bond_dimension >= problem.target.max_bond:
         warnings.append(
             f"The target may need a larger bond dimension than `target.max_bond` "
             f"({problem.target.max_bond}) to keep its tolerance."
         )
-    return Estimate(
-        num_qubits=problem.num_qubits,
-        bond_dimension=bond,
-        memory_bytes=predicted,
-        memory_limit_bytes=allowed,
-        fits=predicted <= allowed,
-        seconds=None,
-        warnings=warnings,
-    )
+    return Estimate(**told.to_dict(), warnings=warnings)
 
 
 @router.get("/healthz", response_model=Health, responses={**documented(400)})
@@ -86,7 +84,7 @@ async def ready(store: StoreDep) -> Readiness:
     curl http://127.0.0.1:8765/v1/readyz
     ```
     """
-    report = await run_in_threadpool(store.health)
+    report = await run_in_threadpool(examine, store)
     failed = [part["message"] for part in report.values() if not part["ok"]]
     if failed:
         raise Refusal(

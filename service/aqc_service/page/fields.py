@@ -1,6 +1,6 @@
 """The fields of the form; their hints, defaults and choices are those of the problem's schema."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -57,7 +57,7 @@ def main_fields() -> tuple[FormField, ...]:
     return (
         _field("/time", "Time t"),
         state,
-        _field("/ansatz/layers", "Brick layers"),
+        replace(_field("/ansatz/layers", "Brick layers"), kind="numbers"),
         _field("/goal/infidelity", "Goal: infidelity"),
         _field("/circuit/basis", "Two-qubit gate"),
     )

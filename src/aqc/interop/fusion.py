@@ -4,7 +4,7 @@ import numpy as np
 
 from aqc.circuit import Circuit, Gate
 from aqc.errors import InputError
-from aqc.gates import preparation, product_factors, shortest_preparation
+from aqc.gates import exchanged, preparation, product_factors, shortest_preparation
 
 _ZERO = np.array([1.0, 0.0])
 
@@ -102,8 +102,7 @@ def embed(gate: Gate, qubits: tuple[int, ...]) -> np.ndarray:
     if gate.qubits == qubits:
         return gate.matrix
     if len(gate.qubits) == 2:
-        # Exchange the two qubits in rows and columns.
-        return gate.matrix.reshape(2, 2, 2, 2).transpose(1, 0, 3, 2).reshape(4, 4)
+        return exchanged(gate.matrix)
     left_first = gate.qubits[0] == qubits[0]
     factors = (gate.matrix, np.eye(2)) if left_first else (np.eye(2), gate.matrix)
     return np.kron(*factors)

@@ -131,14 +131,14 @@ def _text(
                 f"`{name}`; transpile it with basis_gates=['u', 'cx'] first."
             )
         used.add(name)
-        angles = ",".join(map(_number, instruction.params))
+        angles = ",".join(map(number, instruction.params))
         qubits = ",".join(f"q[{index[qubit]}]" for qubit in instruction.qubits)
         body.append(f"{names[name]}{f'({angles})' if angles else ''} {qubits};")
     header = [definition for name, definition in definitions.items() if name in used]
     return "\n".join([*head, *header, register, *body]) + "\n"
 
 
-def _number(angle: float) -> str:
+def number(angle: float) -> str:
     """Return the shortest decimal that reads back as the same double, always with a point."""
     digits = repr(float(angle))
     # The letter of OpenQASM 2 asks for a decimal point, which Python leaves out of 1e-05.

@@ -5,19 +5,27 @@ from collections.abc import Callable
 import numpy as np
 import quimb.tensor as qtn
 
+from aqc.errors import InputError
 from aqc.hamiltonian import Hamiltonian
-from aqc.mps import MPS, normalized
+from aqc.mps import MPS, as_mps, normalized
 from aqc.tebd import Evolution, refuse_beyond
-from aqc.trotter import brick_layers
+from aqc.trotter import evolution_layers
 
 
 def to_quimb(state: MPS) -> qtn.MatrixProductState:
     """Return the state as a quimb MatrixProductState, site by site."""
-    return qtn.MatrixProductState([*state.tensors], shape="lpr")
+    first, *inner, last = state.tensors
+    return qtn.MatrixProductState([first[0], *inner, last[:, :, 0]], shape="lpr")
 
 
 def from_quimb(state: qtn.MatrixProductState) -> MPS:
-    """Return a quimb MatrixProductState with open ends as an MPS."""
+    """Return a quimb MatrixProductState as an MPS.
+
+    Raises:
+        InputError: If it is a ring, or no state of qubits.
+    """
+    if state.cyclic or set(map(state.phys_dim, range(state.L))) != {2}:
+        raise InputError("A quimb state must have open ends and two levels on each site.")
     arrays = []
     for site in range(state.L):
         legs = [state.site_ind(site)]
@@ -33,7 +41,7 @@ def from_quimb(state: qtn.MatrixProductState) -> MPS:
 
 def evolve(
     hamiltonian: Hamiltonian,
-    state: np.ndarray,
+    state: np.ndarray | MPS,
     time: float,
     *,
     steps: int,
@@ -42,14 +50,14 @@ def evolve(
     limit: float = np.inf,
     progress: Callable[[float], None] | None = None,
 ) -> Evolution:
-    """Return exp(-iHt) applied to a product state, with quimb's gates and truncation.
+    """Return exp(-iHt) applied to a state, with quimb's gates and truncation.
 
     quimb's own TEBD of order 4 is only second-order accurate up to version 1.15, so the layers
     of the fourth-order formula come from `aqc.trotter`; quimb applies and truncates them.
 
     Args:
         hamiltonian: A chain.
-        state: One-qubit states, shape (n, 2).
+        state: One-qubit states, shape (n, 2), or an MPS with its center on site 0.
         time: t, in units of 1/energy.
         steps: Number of fourth-order steps.
         angle: How far truncation may turn the state in total, in radians.
@@ -63,8 +71,8 @@ def evolve(
     Returns:
         The evolved state; its `angle` sums over layers arcsin(sqrt(norm^2 lost in the layer)).
     """
-    layers = brick_layers(hamiltonian, time, steps, 4)
-    psi = qtn.MPS_product_state(list(np.asarray(state, dtype=complex)))
+    layers = evolution_layers(hamiltonian, time, steps)
+    psi = to_quimb(as_mps(state))
     center = 0
     total_angle = total_weight = 0.0
     for done, layer in enumerate(layers):

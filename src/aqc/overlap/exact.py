@@ -1,4 +1,4 @@
-"""log |<target|V|psi_0>|^2 of a brickwork circuit, exactly, by one scan over two-site cells.
+"""log |<target|V|psi_0>|^2 of a brickwork circuit, exactly, by two scans that meet in the middle.
 
 The chain is cut into cells (0,1), (2,3), ... . A gate of an even layer lies within a cell; a gate
 of an odd layer crosses a cut, and is a leg of dimension 4 there: the pair (out, in) of its left
@@ -11,6 +11,10 @@ one matrix product on a middle axis and no transposition:
 
     k_j (a)  ->  i_j  o_(j-1)  a        o_j, i_j: out and in of the right qubit's wire at layer j
 
+The right half of the chain is seen in a mirror, so that both halves are the same computation with
+a leading axis of length two; the gates that cross the middle join them. Laid on two devices, the
+halves run side by side.
+
 No truncation and no decomposition: reverse mode gives the gradient with respect to every block.
 Cost per cell ~ 4^m (16 m chi + 4 chi^2) multiplications.
 """
@@ -20,52 +24,87 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from aqc.ansatz import Ansatz
 from aqc.cost import crossing_layers, padded_bond
 from aqc.mps import MPS
 
+_IDENTITY = np.eye(4)
+# Stands for the gates that cross the chain's end: |0><0| x 1.
+_END = np.kron(np.diag([1.0, 0.0]), np.eye(2))
+
 
 class ExactData(NamedTuple):
     """What the contraction needs beside the blocks (arrays only).
 
+    The leading axis of the first three counts the halves: the left one, and the right one in a
+    mirror.
+
     Attributes:
         numbers: For each cell and layer 0..2m the number of its block; odd layers: the gate that
-            crosses the cell's left cut. shape (cells, 2m + 1). Two constants follow the blocks:
-            the identity for layers without a block, and |0><0| x 1 at the chain's left end.
-        state: Product state of each cell, shape (cells, 4).
-        target: Conjugated tensors of each cell, shape (cells, chi, 4, chi).
+            crosses the cell's outer cut. shape (2, cells, 2m + 1). Two constants follow the blocks:
+            the identity for layers without a block, and the chain's end.
+        state: Product state of each cell, shape (2, cells, 4).
+        target: Conjugated tensors of each cell, shape (2, cells, chi, 4, chi).
+        middle: Numbers of the blocks that cross the cut between the halves, shape (m,).
     """
 
     numbers: jax.Array
     state: jax.Array
     target: jax.Array
+    middle: jax.Array
 
 
 def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> ExactData:
-    """Lay out ansatz and target in cells; an odd chain gets one idle site in |0>."""
+    """Lay out ansatz and target in cells; idle sites in |0> fill up the halves."""
     n, depth = ansatz.num_qubits, crossing_layers(ansatz.layers)
-    cells = (n + 1) // 2
-    identity, uncrossed = len(ansatz.blocks), len(ansatz.blocks) + 1
-    numbers = np.full((cells, 2 * depth + 1), identity, dtype=np.int32)
-    numbers[0, 1::2] = uncrossed
+    cells = (n + 3) // 4  # of a half
+    identity, end = len(ansatz.blocks), len(ansatz.blocks) + 1
+    # One row for each cut and the cell on its right; the last row is the chain's right end.
+    crossing = np.full((2 * cells + 1, depth), identity, dtype=np.int32)
+    crossing[[0, -1]] = end
+    inside = np.full((2 * cells, depth + 1), identity, dtype=np.int32)
     number = 0
     for layer, bonds in enumerate(ansatz.bonds):
         for bond in bonds:
-            numbers[(bond + 1) // 2, layer] = number
+            of_parity = crossing if layer % 2 else inside
+            of_parity[(bond + 1) // 2, layer // 2] = number
             number += 1
     zero = np.array([1.0, 0.0])
-    sites = [*ansatz.state, zero][: 2 * cells]
-    tensors = [*target.tensors, zero.reshape(1, 2, 1)][: 2 * cells]
+    idle = 4 * cells - n
+    sites = [*ansatz.state, *[zero] * idle]
+    tensors = [*target.tensors, *[zero.reshape(1, 2, 1)] * idle]
     chi = padded_bond(target.max_bond)
-    padded = np.zeros((cells, chi, 4, chi), dtype=dtype)
-    for cell in range(cells):
-        pair = np.tensordot(tensors[2 * cell], tensors[2 * cell + 1], 1)  # vL i j vR
-        pair = pair.reshape(pair.shape[0], 4, -1).conj()
-        padded[cell, : pair.shape[0], :, : pair.shape[2]] = pair
-    state = np.stack([np.kron(sites[2 * c], sites[2 * c + 1]) for c in range(cells)])
+    numbers = np.empty((2, cells, 2 * depth + 1), dtype=np.int32)
+    states = np.empty((2, cells, 4), dtype=dtype)
+    padded = np.zeros((2, cells, chi, 4, chi), dtype=dtype)
+    for half, cell in np.ndindex(2, cells):
+        at = 2 * cells - 1 - cell if half else cell
+        numbers[half, cell, 0::2] = inside[at]
+        numbers[half, cell, 1::2] = crossing[at + half]
+        first, second = (2 * at + 1, 2 * at) if half else (2 * at, 2 * at + 1)
+        states[half, cell] = np.kron(sites[first], sites[second])
+        left, right = tensors[first].conj(), tensors[second].conj()  # vL i vR
+        if half:
+            left, right = left.T, right.T
+        pair = np.tensordot(left, right, 1).reshape(left.shape[0], 4, -1)
+        padded[half, cell, : pair.shape[0], :, : pair.shape[2]] = pair
     # Cast by NumPy: jnp.asarray would compile a conversion for each shape.
-    return ExactData(*map(jax.device_put, (numbers, state.astype(dtype), padded)))
+    return _place(numbers, states, padded, crossing[cells])
+
+
+def _place(*arrays: np.ndarray) -> ExactData:
+    """Return the data on the default device, or its halves on the first two of the CPU.
+
+    A process has two CPU devices when JAX_NUM_CPU_DEVICES says so.
+    """
+    devices = jax.devices()
+    if devices[0].platform != "cpu" or len(devices) < 2:
+        return ExactData(*jax.device_put(arrays))
+    mesh = Mesh(np.array(devices[:2]), ("half",))
+    halves, both = NamedSharding(mesh, PartitionSpec("half")), NamedSharding(mesh, PartitionSpec())
+    return ExactData(*jax.device_put(arrays, (halves, halves, halves, both)))
 
 
 def log_fidelity(blocks: jax.Array, data: ExactData) -> jax.Array:
@@ -75,12 +114,27 @@ def log_fidelity(blocks: jax.Array, data: ExactData) -> jax.Array:
         blocks: shape (number of blocks, 4, 4), complex64 or complex128.
         data: From `prepare`, of the same dtype.
     """
-    dtype = blocks.dtype
-    chi = data.target.shape[1]
-    depth = data.numbers.shape[1] // 2
-    constants = np.stack([np.eye(4), np.kron(np.diag([1.0, 0.0]), np.eye(2))])
-    gates = jnp.concatenate([blocks, jnp.asarray(constants, dtype)])[data.numbers]
-    steps, closing = _cell_matrices(gates, data)
+    depth = data.numbers.shape[2] // 2
+    constants = jnp.asarray(np.stack([_IDENTITY, _END]), blocks.dtype)
+    mirrored = blocks.reshape(-1, 2, 2, 2, 2).transpose(0, 2, 1, 4, 3).reshape(blocks.shape)
+    seen = jnp.stack([jnp.concatenate([x, constants]) for x in (blocks, mirrored)])
+    gates = jax.vmap(lambda known, numbers: known[numbers])(seen, data.numbers)
+    halves, log_norms = jax.vmap(_boundary)(gates, data.state, data.target)
+    joined = halves[0]
+    # G[o o', i i'] joins the leg (o, i) of the left half and the leg (o', i') of the right one.
+    joins = seen[0, data.middle].reshape(depth, 2, 2, 2, 2).transpose(0, 2, 4, 1, 3)
+    for join in joins.reshape(depth, 4, 4):
+        joined = jnp.einsum("xk,kr->rx", join, joined.reshape(4, -1))
+    # Each leg went from the front to the back: the bond leads now.
+    joined = joined.reshape(-1, 4**depth).T
+    amplitude = jnp.sum(joined * halves[1])
+    return 2 * (log_norms.sum() + jnp.log(jnp.abs(amplitude).astype(float)))
+
+
+def _boundary(gates: jax.Array, state: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return a half's normalized boundary at the middle, shape (4**m, chi), and its log norm."""
+    chi, depth = target.shape[1], gates.shape[1] // 2
+    steps, closing = _cell_matrices(gates, state, target)
 
     def cell(
         carry: tuple[jax.Array, jax.Array], inputs: tuple[list[jax.Array], jax.Array]
@@ -101,24 +155,21 @@ def log_fidelity(blocks: jax.Array, data: ExactData) -> jax.Array:
         carry = boundary.reshape(4**depth, chi) / norm, log_norm + jnp.log(norm.astype(float))
         return carry, None
 
-    start = jnp.zeros((4**depth, chi), dtype).at[0, 0].set(1.0)
-    (boundary, log_norm), _ = jax.lax.scan(cell, (start, jnp.zeros(())), (steps, closing))
-    amplitude = boundary[:, 0].reshape((4,) * depth)
-    uncut = jnp.array([1, 0, 0, 1], dtype)  # no gate crosses the last cut: out = in
-    for _ in range(depth):
-        amplitude = jnp.tensordot(uncut, amplitude, 1)
-    return 2 * (log_norm + jnp.log(jnp.abs(amplitude).astype(float)))
+    start = jnp.zeros((4**depth, chi), gates.dtype).at[0, 0].set(1.0)
+    return jax.lax.scan(cell, (start, jnp.zeros(())), (steps, closing))[0]
 
 
-def _cell_matrices(gates: jax.Array, data: ExactData) -> tuple[list[jax.Array], jax.Array]:
+def _cell_matrices(
+    gates: jax.Array, state: jax.Array, target: jax.Array
+) -> tuple[list[jax.Array], jax.Array]:
     """Return the step matrices of each cell and the matrix that closes it with the target."""
-    cells, chi = data.target.shape[:2]
+    cells, chi = target.shape[:2]
     depth = gates.shape[1] // 2
     inside = gates[:, 0::2]
     # crossing[..., k, a, b]: k = (out, in) of the left qubit, a = out and b = in of the right one
     crossing = gates[:, 1::2].reshape(cells, depth, 2, 2, 2, 2).transpose(0, 1, 2, 4, 3, 5)
     crossing = crossing.reshape(cells, depth, 4, 2, 2)
-    prepared = jnp.einsum("cxy,cy->cx", inside[:, 0], data.state)
+    prepared = jnp.einsum("cxy,cy->cx", inside[:, 0], state)
     steps = [
         jnp.einsum("ckab,cbi->ciak", crossing[:, 0], prepared.reshape(cells, 2, 2)).reshape(
             cells, 4, 4
@@ -129,7 +180,7 @@ def _cell_matrices(gates: jax.Array, data: ExactData) -> tuple[list[jax.Array], 
         step = jnp.einsum("cbiao,ckxb->cioxak", gate, crossing[:, j])
         steps.append(step.reshape(cells, 8, 8))
     last = inside[:, depth].reshape(cells, 4, 2, 2)  # (i j) a o
-    closing = jnp.einsum("clsr,csao->calor", data.target, last)
+    closing = jnp.einsum("clsr,csao->calor", target, last)
     return steps, closing.reshape(cells, 2 * chi, 2 * chi)
 
 

@@ -39,14 +39,19 @@ import sys
 from pathlib import Path
 import aqc_service.api.commands, aqc_service.api.server
 from aqc.problem import Problem
-from aqc.estimate import check_memory, forecast_memory
+from aqc.estimate import check_memory, estimate
 problem = Problem.build({"model": "xxz_chain", "num_qubits": 20}, 1.0)
-check_memory(problem), forecast_memory(problem)
+check_memory(problem), estimate(problem)
 print(*{name.split(".")[0] for name in sys.modules})
 """
     loaded = set(run_python(code).split())
     assert "fastapi" in loaded
     assert HEAVY.isdisjoint(loaded)
+
+
+def test_drawing_a_plot_imports_neither_jax_nor_qiskit():
+    code = "import sys, aqc.figures; print(*{name.split('.')[0] for name in sys.modules})"
+    assert (HEAVY - {"matplotlib"}).isdisjoint(run_python(code).split())
 
 
 def test_the_application_is_there_in_a_second_and_a_half():
@@ -58,7 +63,7 @@ from aqc_service.settings import ServiceSettings
 create_app(None, ServiceSettings())
 print(time.process_time())
 """
-    assert min(float(run_python(code)) for _ in range(3)) < 1.5
+    assert any(float(run_python(code)) < 1.5 for _ in range(3))
 
 
 def test_the_body_is_the_problem_and_the_services_own_fields():
@@ -89,15 +94,18 @@ def arguments(command, job_id):
     return shlex.split(command.replace("\\\n", " ").replace("$JOB", job_id))
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
+# Those of the kernels run in test_kernels.py, where one pool of processes serves them all.
+@pytest.mark.parametrize("name", [x for x in sorted(OPERATIONS) if not x.startswith("kernel_")])
 def test_the_curl_commands_work_as_they_are(name, api, worker):
     """A curl of our own reads them: -i -N -X -H -d -o -O and the address."""
     worker.lives()
     job_id = api.post("/v1/jobs", json={**DOCUMENT_EXAMPLE, "name": "x"}).json()["id"]
     if name in ("job_result", "job_plot", "job_artifacts", "job_artifact"):
         worker.start(job_id)
-        files = ("circuit.qasm", "circuit.qpy", "result.json", "convergence.svg")
-        worker.succeed(job_id, dict.fromkeys(files, b"{}"))
+        files = dict.fromkeys(("circuit.qasm", "circuit.qpy", "result.json"), b"{}")
+        curve = {"history": [[1, 0.1]], "trotter_infidelity": 0.2, "goal": 0.01}
+        files["figures.json"] = json.dumps({"convergence": curve}).encode()
+        worker.succeed(job_id, files)
     if name in ("retry_job", "delete_job", "job_events"):
         api.post(f"/v1/jobs/{job_id}/cancel")
     if name == "show_job":

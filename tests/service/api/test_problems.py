@@ -1,6 +1,7 @@
 """Every error is problem details, whoever raises it; request ids; headers of all answers."""
 
 import os
+import pwd
 
 import pytest
 import sqlalchemy as sa
@@ -69,11 +70,22 @@ def test_a_database_that_does_not_answer_is_503(api, store, job_id):
         assert int(response.headers["Retry-After"]) >= 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_an_unwritable_data_directory_is_said_by_readyz(api, settings):
+@pytest.fixture
+def unwritable(settings):
+    """Make the data directory read-only; root, who may write everywhere, becomes somebody else."""
+    user = os.geteuid()
     settings.data_dir.chmod(0o500)
-    assert "cannot be written" in details(api.get("/v1/readyz"), 503)
+    if user == 0:
+        os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    yield
+    os.seteuid(user)
     settings.data_dir.chmod(0o700)
+
+
+def test_an_unwritable_data_directory_is_said_by_readyz(api, unwritable):
+    response = api.get("/v1/readyz")
+    assert "cannot be written: Permission denied" in details(response, 503)
+    assert response.json()["checks"]["storage"]["ok"] is False
 
 
 def test_readyz_names_each_part(api, worker):
@@ -99,7 +111,8 @@ def test_estimates_store_nothing(api, store):
     assert response.status_code == 200
     estimate = response.json()
     assert estimate["fits"] is True
-    assert estimate["num_qubits"] == 4
+    assert (estimate["num_qubits"], estimate["layers"]) == (4, 9)
+    assert estimate["seconds"] > 0
     assert 0 < estimate["memory_bytes"] < estimate["memory_limit_bytes"] == 8e9
     assert store.list() == ([], None)
 
@@ -111,6 +124,10 @@ def test_an_estimate_says_what_does_not_fit_and_what_is_too_coarse(api):
     hard |= {"initial_state": "neel", "target": {"max_bond": 4}}
     (warning,) = api.post("/v1/estimates", json=hard).json()["warnings"]
     assert "`target.max_bond` (4)" in warning
+    auto = {**PROBLEM, "ansatz": {"layers": "auto"}}
+    told = api.post("/v1/estimates", json=auto).json()
+    assert told["fits"] is True
+    assert f"{told['layers']} layers, the most that fit" in told["warnings"][0]
 
 
 def test_an_estimate_of_no_problem_is_422(api):

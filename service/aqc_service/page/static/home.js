@@ -44,7 +44,7 @@ async function askEstimate() {
 function words({ fits, memory_bytes: memory, memory_limit_bytes: limit, seconds, warnings }) {
   const parts = [`Needs about ${bytes(memory)} of memory.`];
   if (!fits) parts.push(`That is more than the ${bytes(limit)} allowed: it would be refused.`);
-  if (seconds) parts.push(`Takes about ${duration(seconds)}.`);
+  parts.push(`Takes about ${duration(seconds)} if all evaluations are used (an estimate).`);
   return [...parts, ...warnings].join(" ");
 }
 

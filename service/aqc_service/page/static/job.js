@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { Chart } from "./chart.js";
 import { byId, duration, notice, number, title } from "./format.js";
+import { showKernelEnd, showKernelJob } from "./kernel_job.js";
 import { showResult } from "./result.js";
 
 const id = byId("job").dataset.job;
@@ -50,8 +51,14 @@ async function refresh() {
 function showJob() {
   document.title = `${title(job)} · aqc`;
   byId("title").textContent = title(job);
+  if (job.kind === "kernel") {
+    showState(job.state);
+    showKernelJob(job);
+    return;
+  }
   const parts = [`${job.num_qubits} qubits`, `t = ${job.problem.time}`];
-  parts.push(`${job.problem.ansatz.layers} brick layers`);
+  const { layers } = job.problem.ansatz;
+  parts.push(layers === "auto" ? "as few brick layers as can be" : `${[layers].flat().join(", ")} brick layers`);
   if (job.attempt > 1) parts.push(`attempt ${job.attempt}`);
   byId("facts").textContent = [...parts, ...(job.tags ?? [])].join(" · ");
   byId("goal").textContent = number(job.problem.goal.infidelity);
@@ -68,7 +75,7 @@ function showState(state) {
   const chip = byId("state");
   chip.textContent = state;
   chip.dataset.state = state;
-  byId("stages").hidden = state !== "running";
+  byId("stages").hidden = state !== "running" || job?.kind === "kernel";
   say(job?.message ?? WORDS[state] ?? "");
   byId("message").classList.toggle("bad", state === "failed");
   const ended = ENDED.includes(state);
@@ -83,6 +90,7 @@ function say(sentence) {
 }
 
 function showProgress({ stage, fraction, evaluations, points = [] }) {
+  if (stage === "run") byId("kernel-progress").value = fraction;
   const now = STAGES.indexOf(stage);
   for (const item of byId("stages").children) {
     const at = STAGES.indexOf(item.dataset.stage);
@@ -102,7 +110,7 @@ function showPoints(points) {
   for (const [evaluations, infidelity] of points) chart.add(evaluations, infidelity);
   // The optimization starts from a plain Trotter circuit, so its first value is Trotter's.
   const [first, start] = chart.points[0];
-  if (first === 1) chart.level("trotter", "Trotter, where it starts", start);
+  if (first === 1) chart.level("trotter", "where it starts", start);
   byId("infidelity").textContent = number(chart.best);
   byId("chart-words").textContent = chartWords();
 }
@@ -115,6 +123,7 @@ function chartWords() {
 
 async function showEnd() {
   shown = true;
+  if (job.kind === "kernel") return showKernelEnd(id, job);
   let result = null;
   try {
     result = await api.getResult(id);
@@ -123,7 +132,8 @@ async function showEnd() {
     if (job.state === "succeeded" || ![404, 409].includes(error.status)) notice(error.message);
     return;
   }
-  chart.replace((result.optimizer ?? result).history);
+  const { history } = result.optimizer ?? result;
+  if (history.length) chart.replace(history);
   if (result.trotter) chart.level("trotter", "best Trotter, no shallower", result.trotter.infidelity);
   showResult(id, job, result);
   byId("infidelity").textContent = number(result.infidelity);

@@ -13,6 +13,7 @@ const STATUS = {
   goal_reached: "The goal is reached.",
   stalled: "The goal is missed: the optimizer found nothing better.",
   max_steps_reached: "The goal is missed: all evaluations are used.",
+  max_depth_reached: "The goal is missed: the memory allowed holds no more layers.",
   interrupted: "Stopped early: this is the best circuit so far.",
 };
 
@@ -23,6 +24,7 @@ export function showResult(id, job, result) {
   showDownloads(id, job);
   if (result.certificate) showDrawing(id);
   showComparison(result);
+  showSweep(id, result);
   byId("certificate").replaceChildren(...(result.certificate ? certificate(result) : [UNCERTIFIED]));
 }
 
@@ -35,6 +37,25 @@ function showComparison(result) {
   if (trotter) rows.push(row(`Best Trotter, order ${trotter.order}`, columns(trotter)));
   byId("comparison").replaceChildren(...rows);
   byId("versus").textContent = [STATUS[result.optimizer?.status], versus(result)].filter(Boolean).join(" ");
+}
+
+/** The infidelity against the depth, where several depths were fitted. */
+function showSweep(id, { sweep = [] }) {
+  byId("sweep").hidden = sweep.length < 2;
+  if (sweep.length < 2) return;
+  const head = ["Brick layers", "Infidelity", "Not optimized", "Evaluations"];
+  const cells = (entry) => [number(entry.infidelity), number(entry.start_infidelity), String(entry.evaluations)];
+  const row = (entry) =>
+    element("tr", {}, element("th", { scope: "row" }, String(entry.layers)), ...cells(entry).map((c) => element("td", {}, c)));
+  byId("sweep").replaceChildren(
+    element(
+      "table",
+      {},
+      element("thead", {}, element("tr", {}, ...head.map((word) => element("th", { scope: "col" }, word)))),
+      element("tbody", {}, ...sweep.map(row)),
+    ),
+    element("a", { href: `/v1/jobs/${encodeURIComponent(id)}/plots/sweep.svg` }, "As a figure"),
+  );
 }
 
 function versus({ infidelity, trotter, two_qubit_depth: depth }) {

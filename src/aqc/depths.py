@@ -1,0 +1,228 @@
+"""Fits at one depth or at several: a sweep over depths, or a search for the fewest layers.
+
+Each depth starts at its own start (Trotter's circuit, if nothing else is asked for) or at the best
+shallower fit with identity layers added, whichever has the higher fidelity. So the infidelity does
+not rise with the depth, and the search may climb by two layers (Trotter's formula has second order
+at odd numbers) and then look at the one number between the last depth that failed and the first
+that did not.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from aqc.ansatz import Ansatz
+from aqc.checkpoint import Checkpoints
+from aqc.estimate import deepest_layers
+from aqc.fit import fit
+from aqc.mps import MPS
+from aqc.optimize import Optimum, State
+from aqc.problem import Problem
+from aqc.progress import Progress, Report
+from aqc.settings import Layers
+
+Start = Callable[[int], Ansatz]
+
+
+@dataclass(frozen=True, eq=False)
+class Depth:
+    """The fit at one depth.
+
+    Attributes:
+        ansatz: With the best blocks.
+        optimum: How the optimizer got there.
+        compile_seconds: Time spent in XLA, by this process.
+        start: "own", or "shallower" for the best shallower fit.
+        start_infidelity: 1 - F of its own start, before any optimization.
+    """
+
+    ansatz: Ansatz
+    optimum: Optimum
+    compile_seconds: float
+    start: str
+    start_infidelity: float
+
+    @property
+    def layers(self) -> int:
+        """Number of brick layers."""
+        return self.ansatz.layers
+
+    @property
+    def infidelity(self) -> float:
+        """1 - F as the optimizer left it."""
+        return self.optimum.infidelity
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the depth's entry of `sweep` in result.json."""
+        return {
+            "layers": self.layers,
+            "infidelity": self.infidelity,
+            "start_infidelity": self.start_infidelity,
+            "start": self.start,
+            "evaluations": self.optimum.evaluations,
+            "status": self.optimum.status,
+        }
+
+
+def fit_depths(
+    problem: Problem, target: MPS, start: Start, report: Report, kept: Checkpoints | None = None
+) -> tuple[Depth, ...]:
+    """Fit at every depth that the problem asks for, with the same target.
+
+    Args:
+        problem: What problem.json holds. A list of depths is fitted beyond the goal, as far as
+            `optimizer.max_steps` evaluations for each depth go; else a fit ends at the goal.
+        target: The state to reach.
+        start: Returns the own start of a number of layers.
+        report: Called with a `Progress` after every step.
+        kept: Where work is kept, and where it goes on from.
+
+    Returns:
+        The depths that were fitted, in ascending order.
+    """
+    layers = problem.ansatz.layers
+    deepest = deepest_layers(problem, target.max_bond) if layers == "auto" else 0
+    done = _restored(kept, start)
+    while (depth := next_depth(layers, _reached(done, problem), deepest)) is not None:
+        done.append(_fit_one(problem, target, start, depth, done, report, kept))
+        if done[-1].optimum.status == "interrupted":
+            break
+        if kept and not isinstance(layers, int):
+            kept.save("sweep", _arrays(done))
+    return tuple(sorted(done, key=lambda depth: depth.layers))
+
+
+def chosen(depths: tuple[Depth, ...], goal: float) -> Depth:
+    """Return the shallowest depth that reaches the goal, or else the best one.
+
+    Args:
+        depths: In ascending order.
+        goal: The infidelity asked for.
+    """
+    reached = [depth for depth in depths if depth.infidelity <= goal]
+    return reached[0] if reached else min(depths, key=lambda depth: depth.infidelity)
+
+
+def next_depth(layers: Layers, reached: dict[int, bool], deepest: int) -> int | None:
+    """Return the number of layers to fit next, or None at the end.
+
+    Args:
+        layers: What the problem asks for.
+        reached: Of the depths that were fitted, whether they reach the goal.
+        deepest: Most layers for "auto".
+
+    Example:
+        >>> next_depth("auto", {1: False, 3: False}, 9), next_depth("auto", {3: False, 5: True}, 9)
+        (5, 4)
+        >>> next_depth((3, 5), {3: True}, 0), next_depth(7, {7: False}, 0)
+        (5, None)
+    """
+    if layers != "auto":
+        wanted = (layers,) if isinstance(layers, int) else layers
+        return next((depth for depth in wanted if depth not in reached), None)
+    enough = min((depth for depth, good in reached.items() if good), default=None)
+    if enough is not None:
+        return enough - 1 if enough > 1 and enough - 1 not in reached else None
+    tried = max(reached, default=-1)
+    return min(tried + 2, deepest) if tried < deepest else None
+
+
+def _reached(done: list[Depth], problem: Problem) -> dict[int, bool]:
+    return {depth.layers: depth.infidelity <= problem.goal.infidelity for depth in done}
+
+
+def _fit_one(
+    problem: Problem,
+    target: MPS,
+    start: Start,
+    layers: int,
+    done: list[Depth],
+    report: Report,
+    kept: Checkpoints | None,
+) -> Depth:
+    several = not isinstance(problem.ansatz.layers, int)
+    before = sum(depth.optimum.evaluations for depth in done)
+    most = problem.optimizer.max_steps
+    shown = layers if several else None
+    told = 0
+
+    def on_step(state: State) -> None:
+        nonlocal told
+        if kept:
+            kept.save_in_time("state", lambda: {**state.arrays(), **first.frame()})
+        # The first call also tells where it began: at the start, or where it was resumed.
+        for count, infidelity in state.history[told:]:
+            report(Progress("optimize", count / most, before + count, infidelity, shown))
+        told = len(state.history)
+
+    first = start(layers)
+    shallower = [depth for depth in done if depth.layers < layers]
+    rivals = []
+    if shallower:
+        best = min(shallower, key=lambda depth: depth.infidelity)
+        rivals = [best.ansatz.deepened(layers).on(first.state)]
+    if kept:
+        kept.begin({"blocks": first.blocks, **first.frame()})
+    report(Progress("compile", None, before, layers=shown))
+    fitted = fit(
+        first,
+        target,
+        rivals=rivals,
+        objective=problem.objective,
+        overlap_method=problem.overlap,
+        optimizer=problem.optimizer.name,
+        max_evaluations=most,
+        goal=0.0 if isinstance(problem.ansatz.layers, tuple) else problem.goal.infidelity,
+        on_step=on_step,
+        resume=_state(kept, layers),
+    )
+    logs = fitted.starts
+    return Depth(
+        fitted.ansatz,
+        fitted.optimum,
+        fitted.compile_seconds,
+        ("own", "shallower")[fitted.start],
+        float(-np.expm1(logs[0])) if logs else fitted.optimum.history[0][1],
+    )
+
+
+def _state(kept: Checkpoints | None, layers: int) -> State | None:
+    """Return the state kept of this depth, if the last one is."""
+    arrays = kept.load("state") if kept else None
+    return State.restored(arrays) if arrays and int(arrays["layers"]) == layers else None
+
+
+def _arrays(done: list[Depth]) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {"depths": np.array([depth.layers for depth in done])}
+    for depth in done:
+        optimum = depth.optimum
+        parts = {
+            "blocks": depth.ansatz.blocks,
+            "started": np.array(depth.start_infidelity),
+            "words": np.array([depth.start, optimum.status]),
+            "history": np.array(optimum.history, dtype=float),
+            "evaluations": np.array(optimum.evaluations),
+        }
+        state = replace(optimum.state, method={}, schedule={}).arrays()
+        parts |= {f"state_{name}": array for name, array in state.items()}
+        arrays |= {f"{depth.layers}_{name}": array for name, array in parts.items()}
+    return arrays
+
+
+def _restored(kept: Checkpoints | None, start: Start) -> list[Depth]:
+    arrays = kept.load("sweep") if kept else None
+    if arrays is None:
+        return []
+    done = []
+    for layers in arrays["depths"].tolist():
+        prefix = f"{layers}_"
+        part = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+        state = {k.removeprefix("state_"): v for k, v in part.items() if k.startswith("state_")}
+        begun, status = part["words"].tolist()
+        history = tuple((int(count), value) for count, value in part["history"].tolist())
+        optimum = Optimum(State.restored(state), status, int(part["evaluations"]), history)
+        ansatz = start(layers).with_blocks(part["blocks"])
+        done.append(Depth(ansatz, optimum, 0.0, begun, float(part["started"])))
+    return done
