@@ -236,7 +236,7 @@ def test_search_for_exp2():
 
 @pytest.mark.slow
 def test_selection_and_fitting_are_both_needed():
-    seeds = range(3)
+    seeds = range(5)
 
     def geometric_mean(**control):
         fronts = [
@@ -245,7 +245,7 @@ def test_selection_and_fitting_are_both_needed():
         return np.exp(np.mean([np.log(best(front, 5)) for front in fronts]))
 
     whole = geometric_mean()
-    assert geometric_mean(selection="random") > 2 * whole
+    assert geometric_mean(selection="random") > 10 * whole
     assert geometric_mean(constants="drawn") > 10 * whole
 
 

@@ -43,8 +43,8 @@ def refit_program(
     program: Int[np.ndarray, "instructions 3"],
     constants: Annotated[tuple[_NUMBER, ...], Len(1, CONSTANTS)],
     function: Literal["exp", "exp2"],
-    low: float,
-    high: float,
+    low: Annotated[float, Interval(ge=-1000, le=1000)],
+    high: Annotated[float, Interval(ge=-1000, le=1000)],
     n_points: Annotated[int, Interval(ge=8, le=128)] = 48,
 ) -> Refit:
     """Refit the constants of a program beyond double precision.
@@ -90,12 +90,20 @@ def refit_program(
         checks = [Decimal(float(x)) for x in np.linspace(low, high, _CHECKS)]
         # A pole within the interval's points (often at 0) has a limit that is not looked for.
         targets = [_exact(function, x) for x in nodes]
-        initial = _largest(instructions, start, checks, function)
-        best = _fit(instructions, start, nodes, targets)
+        try:
+            initial = _largest(instructions, start, checks, function)
+            best = _fit(instructions, start, nodes, targets)
+            last = _largest(instructions, best, checks, function)
+        except DecimalException:
+            raise InputError(
+                "`program` must have a value at every point of the interval, but divides by zero "
+                "or overflows.",
+                "/program",
+            ) from None
         return Refit(
             constants=tuple(str(+c.quantize(_unit(c))) for c in best),
             error=float(max(abs(e) for e in _errors(instructions, best, nodes, targets))),
-            validation_error=float(_largest(instructions, best, checks, function)),
+            validation_error=float(last),
             initial_error=float(initial),
             ops=cost(instructions),
         )
@@ -191,13 +199,7 @@ def _largest(
 ) -> Any:
     """Return the largest relative error, leaving out the one point where x itself is 0."""
     kept = [x for x in points if x != 0]
-    try:
-        errors = _errors(program, constants, kept, [_exact(function, x) for x in kept])
-    except DecimalException:
-        raise InputError(
-            "`program` must have a value at every point of the interval, but divides by zero.",
-            "/program",
-        ) from None
+    errors = _errors(program, constants, kept, [_exact(function, x) for x in kept])
     return max(abs(e) for e in errors)
 
 
