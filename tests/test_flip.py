@@ -224,6 +224,15 @@ def test_from_one_flip_the_schedule_stays_and_the_escape_arrives(monkeypatch):
     assert cost.escape(stayed.state.point) is None
 
 
+def test_the_escape_is_made_also_when_all_evaluations_are_used():
+    ansatz, target = trotter_case(6, 3, 0.5)
+    optimum = minimized(with_flip(ansatz, 2), target, 12)[1]
+    assert optimum.status == "max_steps_reached"
+    assert optimum.evaluations == 13
+    assert optimum.history[-2][1] > 0.9
+    assert optimum.infidelity < 0.3
+
+
 def test_resumed_equals_uninterrupted():
     """Leader and weight are part of the state, before and after the escape."""
     ansatz, target = trotter_case(6, 3, 0.5)

@@ -249,7 +249,8 @@ def minimize(
         start: First point, one leading axis over blocks; its dtype is the precision.
         num_parameters: Local coordinates per block.
         method: Chooses the directions.
-        max_evaluations: Most evaluations, those of line searches included.
+        max_evaluations: Most evaluations, those of line searches included; a way on that the
+            schedule knows when they are used costs one more.
         goal: Stop when the infidelity is at most this.
         noise: Rounding error of the objective's value.
         first_length: Multiple of the gradient to try first, one over the expected curvature.
@@ -279,10 +280,9 @@ def minimize(
             if _infidelity(state.log_fidelity) <= goal:
                 status = "goal_reached"
                 break
-            if state.evaluations >= max_evaluations:
-                break
             moved = None
-            if not _is_stalled(state):
+            spent = state.evaluations >= max_evaluations
+            if not spent and not _is_stalled(state):
                 length = first_length if len(state.history) == 1 else 1.0
                 moved = _advance(
                     evaluate, state, method, shape, max_evaluations, noise, length, schedule
@@ -290,7 +290,7 @@ def minimize(
             if moved is None and schedule:
                 moved = _escape(state, schedule)
             if moved is None:
-                status = "stalled"
+                status = "max_steps_reached" if spent else "stalled"
                 break
             state = moved
             best = max(best, state, key=lambda s: s.log_fidelity)
