@@ -262,10 +262,9 @@ def _is_lost(box: Box, n: np.ndarray, n0: np.ndarray) -> bool:
     values = box.values(n)
     if not np.isfinite(values).all() or np.abs(values).max() > _HIGHEST * n0.mean():
         return True
-    share = max(np.max(k / k.max()) for k in box.waves)
     high = np.zeros(box.shape, bool)
     for k in box.waves:
-        high |= k > share * 4 / 9 * k.max()
+        high |= k > 4 / 9 * k.max()
     tail = np.linalg.norm(n[high & box.kept])
     return bool(tail > _TAIL * np.linalg.norm(n) and values.max() > 2 * n0.max())
 
