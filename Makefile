@@ -12,7 +12,8 @@ PIN := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-engine bench-service lint format pins clean distclean
+.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-engine bench-service catalogue \
+	notebooks lint format pins clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +40,12 @@ bench-engine: venv ## Time the engine's parts against the machine's own rates (b
 
 bench-service: venv ## Time what the service adds to a compile
 	$(BIN)/python benchmarks/service.py
+
+catalogue: venv ## Write what the shelf's kernels say of themselves: catalogue.json, docs/kernels.md
+	$(BIN)/python -m aqc.kernels docs
+
+notebooks: venv ## Run every notebook from top to bottom, in a copy
+	$(BIN)/python -m jupyter nbconvert --to notebook --execute --output-dir build/notebooks notebooks/*.ipynb
 
 lint: venv ## Check format, style, types and who imports whom
 	$(BIN)/ruff format --check .

@@ -68,7 +68,19 @@ class ServiceSettings(BaseSettings):
     keep_days: Annotated[float, Field(gt=0)] = 30.0
     """Days that finished jobs and their files are kept."""
 
-    kinds: dict[str, str] = {"compile": "aqc_service.compile_job:run"}
+    kernel_processes: Annotated[int, Field(ge=1, le=64)] = 2
+    """Processes of each API that answer short calls of kernels, started when needed."""
+
+    kernel_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """Most that a call of a kernel may take before it becomes a job."""
+
+    kernel_memory_gb: Annotated[float, Field(gt=0)] = 2.0
+    """Most memory of the calls of one such process in gigabytes, beyond what its libraries have."""
+
+    kinds: dict[str, str] = {
+        "compile": "aqc_service.compile_job:run",
+        "kernel": "aqc_service.kernel_job:run",
+    }
     """Kinds of jobs, each with the "module:function" that a child runs."""
 
     log_json: bool = False

@@ -105,6 +105,7 @@ class Store:
         idempotency_key: str | None = None,
         request_id: str | None = None,
         retry_of: str | None = None,
+        job_id: str | None = None,
     ) -> tuple[Job, bool]:
         """Store a job and queue it, in one transaction.
 
@@ -113,6 +114,7 @@ class Store:
             body_hash: Of the request's body; decides whether a key was used for the same.
             priority: Higher runs earlier, 0 to 100.
             idempotency_key: Two calls with one key and body give one job.
+            job_id: From `new_id`, where files of the job had to be there before it.
 
         Returns:
             The job, and whether it was there before.
@@ -123,6 +125,7 @@ class Store:
         """
         tags = tuple(dict.fromkeys(tags))
         values = {
+            "id": job_id or new_id(),
             "kind": kind,
             "queue": QUEUE,
             "state": "queued",
@@ -161,10 +164,10 @@ class Store:
             found = self._replayed(connection, values)
             if found is not None:
                 return found, True
-            job_id = new_id()
+            job_id = values["id"]
             row = connection.execute(
                 sa.insert(tables.job)
-                .values(id=job_id, created_at=now(connection), **values)
+                .values(created_at=now(connection), **values)
                 .returning(*tables.job.c)
             ).one()
             if tags:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aqc import console, output, runtime
+from aqc import console, kernel_commands, output, runtime
 from aqc.commands import INTERRUPTED, CommandGroup, refusals
 from aqc.errors import InputError
 from aqc.progress import Progress
@@ -31,6 +31,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(kernel_commands.app, name="kernel")
 
 _TAKES = {
     "bond": "a number or n - 1 of them, one for each bond",

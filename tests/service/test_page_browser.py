@@ -227,7 +227,9 @@ def test_the_form_and_the_json_follow_each_other(page: Page) -> None:
     expect(page.get_by_role("textbox", name="delta")).to_have_value("0.5")
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/ui/jobs/{job}"])
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/ui/jobs/{job}", "/ui/kernels", "/ui/kernels/do-merging"]
+)
 def test_nothing_is_wider_than_a_phone(page: Page, url: str, path: str) -> None:
     if "{job}" in path:
         waiting = {"Prefer": "wait=30"}
@@ -247,3 +249,59 @@ def test_the_api_page_lists_every_operation(page: Page, url: str) -> None:
     expect(page.locator(".operation")).to_have_count(sum(map(len, paths.values())))
     page.locator(".operation summary").first.click()
     expect(page.locator(".operation pre").first).to_contain_text(f"{url}/v1/")
+
+
+def test_the_shelf_runs_an_example_and_shows_its_figure(page: Page, url: str) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Kernels").click()
+    total = len(httpx.get(f"{url}/v1/kernels").json()["kernels"])
+    expect(page.locator("#count")).to_have_text(f"{total} of {total} kernels")
+    page.get_by_label("Find").fill("lora adapters Zheng")
+    expect(page.locator("#count")).to_have_text(f"1 of {total} kernels")
+    page.get_by_label("Topic").select_option("matrices and orthogonality")
+    page.get_by_role("link", name="do-merging").click()
+    page.get_by_role("button", name="compare-merges").click()
+    page.get_by_label("steps").fill("50")
+    page.get_by_role("button", name="Run").click()
+    example = httpx.get(f"{url}/v1/kernels/do-merging").json()["operations"][1]["example"]
+    answer = httpx.post(
+        f"{url}/v1/kernels/do-merging/compare-merges", json={**example, "steps": 50}, timeout=60
+    ).json()
+    row = page.locator("#answer tr", has_text="do_merging.worst").locator("td")
+    worst = answer["result"]["do_merging"]["worst"]
+    expect(row).to_have_text(f"{worst:.3g}")
+    image = page.locator("#answer img")
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download as JSON").click()
+    saved = json.loads(Path(waiting.value.path()).read_text())
+    assert saved["result"] == answer["result"]
+
+
+def test_what_is_wrong_with_a_kernel_s_arguments_is_said_at_them(page: Page, url: str) -> None:
+    page.goto("/ui/kernels/do-merging")
+    page.get_by_label("steps").fill("-1")
+    page.get_by_label("lora_a").fill("[[[1, 2]]")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#a-lora_a-error")).to_contain_text("This is not JSON")
+    page.get_by_label("lora_a").fill("[[[1, 2]]]")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#a-steps-error")).to_have_text("`steps` must be at least 0, but is -1.")
+    page.get_by_role("button", name="Back to the example").click()
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#answer img")).to_be_visible()
+    expect(page.locator(".error")).to_have_count(0)
+
+
+def test_a_long_call_is_a_job_with_its_own_page(page: Page, url: str) -> None:
+    row, tall = [[0.5, 1.0, -1.0] * 200] * 8, [[0.1] * 8] * 600
+    factors = {"lora_a": [row] * 8, "lora_b": [tall] * 8, "steps": 300}
+    headers = {"Prefer": "respond-async"}
+    job = httpx.post(f"{url}/v1/kernels/do-merging", json=factors, headers=headers).json()
+    page.goto(f"/ui/jobs/{job['id']}")
+    expect(page.locator("h1")).to_have_text("do-merging/merge-adapters")
+    expect(page.locator("#chart")).to_be_hidden()
+    state(page, "succeeded")
+    expect(page.locator("#kernel-figure img")).to_be_visible()
+    expect(page.locator("#kernel-answer")).to_contain_text("cross_loss_a")
+    expect(page.get_by_role("link", name="arrays.npz")).to_be_visible()

@@ -7,8 +7,9 @@ from fastapi.openapi.utils import get_openapi
 
 from aqc.versions import versions
 from aqc_service import page
-from aqc_service.api import describe, events, jobs, problems, results, service
+from aqc_service.api import describe, events, jobs, kernels, problems, results, service
 from aqc_service.api.context import RequestContext
+from aqc_service.kernel_pool import KernelPool
 from aqc_service.settings import ServiceSettings
 from aqc_service.store import Store
 
@@ -36,7 +37,14 @@ def create_app(store: Store, settings: ServiceSettings) -> FastAPI:
     app.state.store = store
     app.state.settings = settings
     app.state.streams = events.Streams()
+    app.state.kernel_pool = KernelPool(
+        settings.kernel_processes,
+        settings.threads,
+        int(settings.kernel_memory_gb * 1e9),
+        settings.kernel_seconds,
+    )
     app.state.routers = [module.router for module in (jobs, events, results, service, page)]
+    app.state.routers.append(kernels.make_router())
     for router in app.state.routers:
         app.include_router(router)
     problems.install(app)

@@ -95,7 +95,7 @@ async def submit_job(
         )
     )
     headers = {"Idempotency-Replayed": "true"} if replayed else {}
-    return await _accepted(request, store, job, headers, wait=preferred_wait(prefer))
+    return await accepted(request, store, job, headers, wait=preferred_wait(prefer))
 
 
 @router.get("", response_model=JobPage, responses={200: describe.PAGE, **documented(400, 503)})
@@ -211,7 +211,7 @@ async def retry_job(
     job = await run_in_threadpool(store.retry, job_id, request_id)
     if job is None:
         raise _deleted()
-    return await _accepted(request, store, job, {}, wait=0)
+    return await accepted(request, store, job, {}, wait=0)
 
 
 @router.delete(
@@ -244,9 +244,10 @@ async def finished(store: Store, job: Job, seconds: int) -> Job:
     return job
 
 
-async def _accepted(
+async def accepted(
     request: Request, store: Store, job: Job, headers: dict[str, str], *, wait: int
 ) -> Response:
+    """Return the answer to a new job: 202, or 200 when it finished within `wait` seconds."""
     job = await finished(store, job, wait)
     notes = await _notes(store, [job])
     headers = {"Location": job_path(job.id), **headers}

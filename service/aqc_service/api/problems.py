@@ -109,13 +109,13 @@ def install(app: FastAPI) -> None:
 
 _MEANINGS = {
     400: "The request cannot be read: not JSON, or a parameter out of its range.",
-    404: "There is no such job or file.",
+    404: "There is no such job, file or kernel.",
     406: "None of the accepted media types is offered.",
     409: "Not in the job's present state.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     422: "The body is JSON but cannot be used; `errors` names every field at fault.",
-    429: "Too many event streams are open.",
+    429: "Too many event streams are open, or too many calls of kernels wait.",
     503: "The service cannot do its work now: its database, storage or workers are missing.",
 }
 _TRY_AGAIN = {409, 429, 503}

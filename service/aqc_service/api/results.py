@@ -28,6 +28,8 @@ _FORMATS: dict[str, tuple[str, str]] = {
     "json": ("result.json", "application/json"),
 }
 _TYPES = {media_type: name for name, (_, media_type) in _FORMATS.items()} | {"text/plain": "qasm3"}
+# Kinds of jobs that have no circuit.
+_TYPES_OF_KIND = {"kernel": {"application/json": "json"}}
 _IMAGES = {"svg": "image/svg+xml", "png": "image/png"}
 
 # What a browser may do with a file that it shows by itself: nothing but style it.
@@ -79,7 +81,8 @@ async def job_result(
 ) -> Response:
     """Return the circuit as OpenQASM 3 or 2 or QPY, or everything about it as JSON.
 
-    A cancelled job has its best circuit so far; the header Aqc-Result says so.
+    A cancelled job has its best circuit so far; the header Aqc-Result says so. The result of a
+    kernel's job is JSON.
 
     ```sh
     curl http://127.0.0.1:8765/v1/jobs/$JOB/result
@@ -87,8 +90,8 @@ async def job_result(
     curl -H 'Accept: application/json' http://127.0.0.1:8765/v1/jobs/$JOB/result
     ```
     """
-    media_type, chosen = _negotiated(request, format)
     job = await find_job(store, job_id)
+    media_type, chosen = _negotiated(request, format, _TYPES_OF_KIND.get(job.kind, _TYPES))
     name = _FORMATS[chosen][0]
     file = await run_in_threadpool(_result_file, store, job, name, best_so_far)
     return _respond(request, file, media_type, {"Content-Disposition": _named(job, name)})
@@ -177,14 +180,14 @@ async def job_artifact(
     return _respond(request, file, artifact.media_type, headers)
 
 
-def _negotiated(request: Request, format: Format | None) -> tuple[str, str]:
+def _negotiated(request: Request, format: Format | None, types: dict[str, str]) -> tuple[str, str]:
     """Return the media type and the format."""
     if format is not None:
         return _FORMATS[format][1], format
-    media_type = best_type(request.headers.get("Accept", ""), list(_TYPES))
+    media_type = best_type(request.headers.get("Accept", ""), list(types))
     if media_type is None:
-        raise Refusal(406, f"A result is offered as {', '.join(_TYPES)}; or choose by ?format=.")
-    return media_type, _TYPES[media_type]
+        raise Refusal(406, f"A result is offered as {', '.join(types)}; or choose by ?format=.")
+    return media_type, types[media_type]
 
 
 def _result_file(store: Store, job: Job, name: str, best_so_far: bool) -> _File:

@@ -13,6 +13,7 @@ from aqc_service.store import Store
 
 _log = structlog.get_logger("aqc.api")
 _STOP_SECONDS = 5
+_WARM_UP_AFTER = 3.0
 
 
 class Server(uvicorn.Server):
@@ -41,8 +42,9 @@ def serve_api(settings: ServiceSettings) -> None:
         StorageError: If the data directory cannot be used.
     """
     store = Store.open(settings)
+    app = create_app(store, settings)
     config = uvicorn.Config(
-        create_app(store, settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -50,7 +52,13 @@ def serve_api(settings: ServiceSettings) -> None:
         server_header=False,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
+    # Not in the first seconds, when a worker that starts beside us needs the processors.
+    warm_up = threading.Timer(_WARM_UP_AFTER, app.state.kernel_pool.warm_up)
+    warm_up.daemon = True
+    warm_up.start()
     try:
         Server(config).run()
     finally:
+        warm_up.cancel()
+        app.state.kernel_pool.close()
         store.close()

@@ -51,8 +51,9 @@ async def read_submission(request: Request) -> Submission:
     Raises:
         Refusal: 413 too large, 415 not application/json, 400 not JSON, 422 no problem.
     """
-    _check_media_type(request)
-    return await run_in_threadpool(_parse, await _read_body(request))
+    check_media_type(request)
+    chunks = await read_body(request, MAX_BODY)
+    return await run_in_threadpool(_parse, b"".join(chunks))
 
 
 def parse_submission(content: Any) -> Submission:
@@ -170,7 +171,8 @@ def _line(value: Any, what: str, pointer: str, most: int) -> str:
     return value
 
 
-def _check_media_type(request: Request) -> None:
+def check_media_type(request: Request) -> None:
+    """Refuse a body that is not plain JSON."""
     given = request.headers.get("Content-Type", "")
     media_type, _, parameters = given.partition(";")
     charset = parameters.strip().lower().replace('"', "")
@@ -186,22 +188,23 @@ def _check_media_type(request: Request) -> None:
         raise Refusal(415, f"The body must not be encoded, but Content-Encoding is {encoding}.")
 
 
-async def _read_body(request: Request) -> bytes:
+async def read_body(request: Request, most: int) -> list[bytes]:
+    """Return the body in the pieces that it came in, or refuse one of more bytes than `most`."""
     length = request.headers.get("Content-Length", "")
     announced = int(length) if length.isdecimal() else 0
-    if announced > MAX_BODY and "Expect" in request.headers:
-        raise _too_large()
+    if announced > most and "Expect" in request.headers:
+        raise _too_large(most)
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size <= MAX_BODY:
+        if size <= most:
             chunks.append(chunk)
-        elif size > _DRAINED:
+        elif size > max(_DRAINED, 2 * most):
             break
-    if size > MAX_BODY:
-        raise _too_large()
-    return b"".join(chunks)
+    if size > most:
+        raise _too_large(most)
+    return chunks
 
 
-def _too_large() -> Refusal:
-    return Refusal(413, f"The body must have at most {MAX_BODY // 2**20} MiB.")
+def _too_large(most: int) -> Refusal:
+    return Refusal(413, f"The body must have at most {most // 2**20} MiB.")

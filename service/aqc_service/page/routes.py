@@ -1,4 +1,4 @@
-"""The routes of the page: a new job, one job, the API's operations, and their static files."""
+"""The routes of the page: jobs, kernels, the API's operations, and their static files."""
 
 import hashlib
 from importlib.resources import files
@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from aqc import kernels
 from aqc.versions import versions
 from aqc_service.page import fields, presets
 
@@ -77,6 +78,23 @@ def home() -> HTMLResponse:
 def job(job_id: str) -> HTMLResponse:
     """One job; whether it exists, the page asks the API."""
     return _page("job", "Job · aqc", job_id=job_id)
+
+
+@router.get("/ui/kernels")
+def shelf() -> HTMLResponse:
+    """The shelf: every kernel, with its paper."""
+    entries = list(kernels.catalogue().values())
+    topics = sorted({entry["topic"] for entry in entries})
+    return _page("kernels", "Kernels · aqc", kernels=entries, topics=topics)
+
+
+@router.get("/ui/kernels/{slug}")
+def kernel(slug: str) -> HTMLResponse:
+    """One kernel: its paper, its claims, and a form to run it."""
+    entry = kernels.catalogue().get(slug)
+    if entry is None:
+        raise HTTPException(404, f"There is no kernel {slug!r}.")
+    return _page("kernel", f"{slug} · aqc", kernel=entry)
 
 
 @router.get("/docs")

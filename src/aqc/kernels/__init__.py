@@ -15,7 +15,6 @@ import pkgutil
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from aqc.checks import nearest
 from aqc.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ def load(slug: str) -> "Kernel":
         InputError: There is no such kernel.
     """
     if slug not in slugs():
+        from aqc.checks import nearest  # NumPy comes with it; `aqc kernel list` has no need of it
+
         hint = nearest(slug, slugs()) if isinstance(slug, str) else "."
         raise InputError(f"There is no kernel {slug!r}{hint} `aqc kernel list` names them all.")
     kernel: Kernel = importlib.import_module(f"{__name__}.{slug.replace('-', '_')}").KERNEL
@@ -51,6 +52,6 @@ def catalogue() -> dict[str, dict[str, Any]]:
 
     It is read from catalogue.json, which `make catalogue` writes.
     """
-    text = (resources.files(__name__) / "catalogue.json").read_text()
+    text = (resources.files(__name__) / "catalogue.json").read_text("utf-8")
     entries: dict[str, dict[str, Any]] = json.loads(text)
     return entries

@@ -18,5 +18,5 @@ def catalogue_text() -> str:
 
 
 if __name__ == "__main__":
-    (Path(__file__).parent / "catalogue.json").write_text(catalogue_text())
-    (Path(sys.argv[1]) / "kernels.md").write_text(claims_table())
+    (Path(__file__).parent / "catalogue.json").write_text(catalogue_text(), "utf-8")
+    (Path(sys.argv[1]) / "kernels.md").write_text(claims_table(), "utf-8")

@@ -1,8 +1,8 @@
 """Arrays as arguments and as JSON: nested lists, a complex pair of them, or base64 of .npy."""
 
 import base64
-import binascii
 import io
+import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,9 +22,20 @@ _HOLDS = {
     "bool": "true or false",
 }
 _DEEPEST = 40
+# What NumPy raises at a header that is none.
+_UNREADABLE = (
+    ValueError,  # binascii's error among them
+    EOFError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    tokenize.TokenError,
+)
 _ONE = {"float": "a number", "complex": "a number", "int": "an integer", "bool": "true or false"}
 # NumPy's kinds that each type is made from without loss.
-_KINDS = {"float": "iuf", "complex": "iufc", "int": "iu", "bool": "b"}
+KINDS = {"float": "iuf", "complex": "iufc", "int": "iu", "bool": "b"}
 
 
 @dataclass(frozen=True)
@@ -42,13 +53,21 @@ class Array:
 
     def check(self, value: Any, place: Place) -> np.ndarray:
         """Return the array, its numbers and its shape checked."""
-        array = self._read(value, place)
+        array = self._cast(self._read(value, place), place)
         if self.kind in ("float", "complex") and not np.isfinite(array).all():
             index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
             where = f" at index {list(index)}" if index else ""
             raise place.refuse("be finite", f"holds {array[index]}{where}")
         self._check_shape(array, place)
-        return array.astype(_DTYPES[self.kind], copy=False)
+        return array
+
+    def _cast(self, array: np.ndarray, place: Place) -> np.ndarray:
+        if self.kind == "int" and array.dtype.kind == "u" and array.size:
+            largest = int(array.max())
+            if largest >= 2**63:
+                raise place.refuse("hold integers below 2^63", f"holds {largest}")
+        with np.errstate(over="ignore"):  # what becomes infinite is refused as such
+            return array.astype(_DTYPES[self.kind], copy=False)
 
     def _read(self, value: Any, place: Place) -> np.ndarray:
         if isinstance(value, Mapping):
@@ -69,8 +88,11 @@ class Array:
                     ' or {"re": nested list, "im": nested list}' * (self.kind == "complex")
                 )
                 raise place.refuse(f"be {forms}", f"has the keys {shown(list(value))}")
-        array = value if isinstance(value, np.ndarray) else _from_lists(value, place, self.kind)
-        if array.dtype.kind not in _KINDS[self.kind] and array.size:
+        if isinstance(value, np.ndarray):
+            array = np.asarray(value)  # no subclass: masks and matrices are not understood
+        else:
+            array = _from_lists(value, place, self.kind)
+        if array.dtype.kind not in KINDS[self.kind] and array.size:
             raise place.refuse(f"hold {_HOLDS[self.kind]}", f"holds {array.dtype.name} values")
         return array
 
@@ -156,7 +178,7 @@ def _from_npy(text: Any, place: Place) -> np.ndarray:
         # The header tells the size: an array that the data cannot hold is refused unallocated.
         _check_npy_size(data)
         array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError, binascii.Error, SyntaxError, TypeError) as error:
+    except _UNREADABLE as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise place.item("npy").refuse(
             "be base64 of a .npy file without pickled objects", f"it cannot be read: {reason}"
@@ -190,10 +212,20 @@ def _from_lists(value: Any, place: Place, kind: str) -> np.ndarray:
         array = np.asarray(value)
     except (ValueError, OverflowError, TypeError):
         array = np.empty((), object)
-    if array.dtype.kind in "biufc":
+    # NumPy would make 1 of a true among numbers.
+    if array.dtype.kind in "biufc" and (array.dtype.kind == "b" or not _holds_flag(value)):
         return array
     _find_fault(value, place, kind, f"`{place.name}`")
     raise place.refuse(f"be a nested list that holds {_HOLDS[kind]}", f"is {shown(value)}")
+
+
+def _holds_flag(value: Any) -> bool:
+    if not isinstance(value, list | tuple):
+        return False
+    kinds = set(map(type, value))
+    if list in kinds or tuple in kinds:
+        return any(map(_holds_flag, value))
+    return bool in kinds
 
 
 def _find_fault(value: Any, place: Place, kind: str, name: str) -> tuple[int, ...]:
@@ -201,10 +233,12 @@ def _find_fault(value: Any, place: Place, kind: str, name: str) -> tuple[int, ..
     if len(place.keys) > _DEEPEST:
         raise InputError(f"{name} is nested too deeply.", place.pointer)
     if not isinstance(value, Sequence) or isinstance(value, str):
-        if not isinstance(value, np.ndarray | np.generic | int | float | complex) or (
-            isinstance(value, int) and not -(2**63) <= value < 2**63
+        if isinstance(value, bool) or not isinstance(
+            value, np.ndarray | np.generic | int | float | complex
         ):
             raise InputError(f"{name} must be {_ONE[kind]}, but is {shown(value)}.", place.pointer)
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise InputError(f"{name} must fit into 64 bits, but is {shown(value)}.", place.pointer)
         return np.shape(value)
     shapes = [
         _find_fault(item, place.item(i), kind, f"`{place.item(i).name}`")

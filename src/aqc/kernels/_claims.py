@@ -11,19 +11,24 @@ Each row is a claim of the paper, tried by this repository's own tests (`make te
 
 def claims_table() -> str:
     """Return the table in Markdown, one section for each topic."""
-    loaded = [kernels.load(slug) for slug in kernels.slugs()]
+    shelf = [kernels.load(slug) for slug in kernels.slugs()]
     lines = [_HEAD]
-    for topic in sorted({kernel.topic for kernel in loaded}):
+    for topic in sorted({kernel.topic for kernel in shelf}):
         lines += [
             f"## {topic.capitalize()}\n",
             "| kernel | paper's claim | measured here | baseline | outcome |",
             "|---|---|---|---|---|",
         ]
-        for kernel in (k for k in loaded if k.topic == topic):
+        for kernel in (k for k in shelf if k.topic == topic):
             name = f"[{kernel.slug}]({kernel.paper.link})"
             lines += [
-                f"| {name} | {c.claim} | {c.measured} | {c.baseline} | {c.outcome} |"
+                f"| {name} | {_cell(c.claim)} | {_cell(c.measured)} | {_cell(c.baseline)} "
+                f"| {c.outcome} |"
                 for c in kernel.claims
             ]
         lines.append("")
     return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

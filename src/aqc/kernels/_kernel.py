@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aqc.errors import InputError
 from aqc.kernels import _results
+from aqc.kernels._arrays import Form
+from aqc.kernels._display import kernel_html
 from aqc.kernels._signature import Signature
+from aqc.versions import versions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -130,7 +133,16 @@ class Operation:
         """
         checked = self.signature.check(arguments)
         self.is_short(checked)
-        return self.function(**checked)
+        return self.run_checked(checked)
+
+    def run_checked(self, arguments: Arguments) -> Any:
+        """Return the result for arguments that were checked, without looking through them again.
+
+        Args:
+            arguments: From `signature.check`.
+        """
+        function: Callable[..., Any] = self.function.__wrapped__  # type: ignore[attr-defined]
+        return function(**arguments)
 
     def run_steps(self, arguments: Arguments, state: Any = None) -> Steps:
         """Do the same step by step.
@@ -148,7 +160,7 @@ class Operation:
         checked = self.signature.check(arguments)
         self.is_short(checked)
         if self.steps is None:
-            return self.function(**checked)
+            return self.run_checked(checked)
         return (yield from self.steps(**checked, state=state))
 
     def to_dict(self) -> dict[str, Any]:
@@ -157,6 +169,7 @@ class Operation:
             "name": self.name,
             "summary": self.summary,
             "schema": self.signature.schema(),
+            "axes": {name: list(limits) for name, limits in self.signature.axes.items()},
             "example": _results.to_json(self.example),
             "limit": {
                 "unit": self.unit,
@@ -205,6 +218,26 @@ class Kernel:
         known = ", ".join(operation.name for operation in self.operations)
         raise InputError(f"{self.slug} has the operations {known}, but not {name!r}.")
 
+    def answer(
+        self, operation: Operation, result: Any, seconds: float, form: Form = "list"
+    ) -> dict[str, Any]:
+        """Return a result as callers of the command line and of HTTP get it.
+
+        Args:
+            operation: What was run.
+            result: What it returned.
+            seconds: How long it took.
+            form: How arrays are written: "list" or "npy".
+        """
+        return {
+            "kernel": self.slug,
+            "operation": operation.name,
+            "version": versions()["aqc"],
+            "seconds": round(seconds, 6),
+            **({"notice": self.notice} if self.notice else {}),
+            "result": _results.to_json(result, form),
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Return what the catalogue says of the kernel."""
         return {
@@ -215,6 +248,9 @@ class Kernel:
             "operations": [operation.to_dict() for operation in self.operations],
             "claims": [vars(claim) for claim in self.claims],
         }
+
+    def _repr_html_(self) -> str:
+        return kernel_html(self.to_dict())
 
 
 def drain(steps: Steps) -> Any:

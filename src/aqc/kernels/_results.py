@@ -49,3 +49,32 @@ def to_json(value: Any, form: _arrays.Form = "list") -> Any:
         array = np.asarray(value)
         return _arrays.to_json(array, form) if array.ndim else to_json(array.item(), form)
     raise TypeError(f"{type(value).__name__} has no JSON form.")
+
+
+def arrays(value: Any, name: str = "result") -> dict[str, np.ndarray]:
+    """Return all arrays of a result by their path, for a file .npz.
+
+    Args:
+        value: As for `to_json`.
+        name: Of the value itself.
+
+    Example:
+        >>> list(arrays({"modes": [np.eye(2), np.ones(3)], "error": 0.1}))
+        ['modes.0', 'modes.1']
+    """
+    parts: dict[str, Any] = {}
+    if isinstance(value, Mapping):
+        parts = {str(key): item for key, item in value.items()}
+    elif is_dataclass(value) and not isinstance(value, type):
+        parts = {f.name: getattr(value, f.name) for f in fields(value)}
+    elif isinstance(value, tuple) and hasattr(value, "_asdict"):
+        parts = value._asdict()
+    elif isinstance(value, list | tuple):
+        parts = {str(i): item for i, item in enumerate(value)}
+    elif hasattr(value, "__array__") and np.ndim(value):
+        return {name: np.asarray(value)}
+    prefix = "" if name == "result" else f"{name}."
+    found: dict[str, np.ndarray] = {}
+    for key, item in parts.items():
+        found |= arrays(item, f"{prefix}{key}")
+    return found

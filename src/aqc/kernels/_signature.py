@@ -17,8 +17,9 @@ from typing import get_type_hints as hints
 import annotated_types
 import jaxtyping
 
+from aqc.checks import shown
 from aqc.errors import InputError
-from aqc.kernels._arrays import Array
+from aqc.kernels._arrays import KINDS, Array
 from aqc.kernels._types import (
     Axes,
     Choice,
@@ -36,6 +37,9 @@ from aqc.kernels._types import (
     Type,
     check_names,
 )
+
+_INTERVALS = tuple(getattr(annotated_types, name) for name in ("Interval", "Ge", "Gt", "Le", "Lt"))
+_LENGTHS = (annotated_types.Len, annotated_types.MinLen, annotated_types.MaxLen)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,6 +68,8 @@ class Signature:
         Raises:
             InputError: With one sentence for each argument at fault.
         """
+        if not isinstance(arguments, Mapping):
+            raise InputError(f"The input must be a JSON object, but is {shown(arguments)}.")
         check_names(arguments, tuple(self.types), set(self.types) - set(self.defaults), None)
         axes = Axes(self.axes)
         checked: dict[str, Any] = {}
@@ -144,7 +150,8 @@ def read_signature(function: Callable[..., Any], axes: Mapping[str, tuple[int, i
         axes: Least and most entries by axis name.
 
     Raises:
-        TypeError: An annotation is missing or of a kind that has no JSON form.
+        TypeError: An annotation is missing or of a kind that has no JSON form, or a parameter is
+            variadic.
     """
     annotations = hints(function, include_extras=True)
     parameters = inspect.signature(function).parameters
@@ -152,6 +159,8 @@ def read_signature(function: Callable[..., Any], axes: Mapping[str, tuple[int, i
     for name, parameter in parameters.items():
         if name not in annotations:
             raise TypeError(f"{function.__name__}: the parameter {name} needs an annotation.")
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(f"{function.__name__}: the parameter {name} must have one value.")
         read[name] = type_of(annotations[name])
         if parameter.default is not inspect.Parameter.empty:
             defaults[name] = parameter.default
@@ -172,12 +181,16 @@ def type_of(annotation: Any) -> Type:
         annotation, *rest = get_args(annotation)
         bounds = tuple(rest)
     origin, arguments = get_origin(annotation), get_args(annotation)
+    _check_bounds(annotation, bounds)
     if isinstance(annotation, type) and issubclass(annotation, jaxtyping.AbstractArray):
         return _array(annotation)
     if origin is Literal:
         return Choice(arguments)
     if origin in (Union, types.UnionType):
-        return OneOf(tuple(type_of(x) for x in arguments))
+        options = tuple(type_of(x) for x in arguments)
+        if sum(not isinstance(x, Record | Nothing) for x in options) > 1:
+            raise TypeError(f"{annotation}: alternatives must be dataclasses with a field `kind`.")
+        return OneOf(options)
     if origin in (tuple, list, Sequence):
         if origin is tuple and arguments[1:] != (...,):
             if len(set(arguments)) != 1:
@@ -212,12 +225,26 @@ def _scalar(annotation: Any, bounds: tuple[Any, ...]) -> Type:
 
 
 def _array(annotation: type[jaxtyping.AbstractArray]) -> Array:
-    names = annotation.__name__.split("[")[0].lower()
+    kind = annotation.__name__.split("[")[0].lower()
+    if kind not in KINDS:
+        raise TypeError(f"{annotation.__name__} must be one of Float, Complex, Int and Bool.")
     shape = tuple(int(x) if x.isdigit() else x for x in annotation.dim_str.split())
     for x in shape:
         if isinstance(x, str) and not x.removeprefix("?").isidentifier():
             raise TypeError(f'The axis "{x}" must be a name or a length.')
-    return Array(names, shape)
+    return Array(kind, shape)
+
+
+def _check_bounds(annotation: Any, metadata: tuple[Any, ...]) -> None:
+    """Refuse a bound that nobody would check."""
+    known: tuple[type, ...] = ()
+    if annotation in (int, float):
+        known = _INTERVALS
+    elif annotation is str or get_origin(annotation) in (tuple, list, Sequence):
+        known = _LENGTHS
+    for item in metadata:
+        if not isinstance(item, known):
+            raise TypeError(f"{annotation} cannot be bounded by {item}.")
 
 
 def _bounds(metadata: tuple[Any, ...]) -> dict[str, Any]:

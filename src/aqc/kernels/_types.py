@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Protocol
 
-from aqc.checks import integer, nearest, pointer_to, real_number, shown
+from aqc.checks import integer, nearest, pointer_to, printable, real_number, shown
 from aqc.errors import InputError
 
 Schema = dict[str, Any]
@@ -170,6 +170,8 @@ class Text:
         if not self.least <= len(value) <= self.most:
             must = f"have {self.least} to {self.most} characters"
             raise place.refuse(must, f"has {len(value)}")
+        if printable(value) != value:
+            raise place.refuse("be valid Unicode", f"is {shown(value)}")
         return value
 
     def schema(self) -> Schema:
@@ -303,18 +305,18 @@ class OneOf:
         """Return the value as the alternative that it is meant as takes it."""
         if value is None and any(isinstance(x, Nothing) for x in self.options):
             return None
-        options = [x for x in self.options if not isinstance(x, Nothing)]
-        return self._meant(options, value, place).check(value, place)
+        records = [x for x in self.options if isinstance(x, Record)]
+        others = [x for x in self.options if not isinstance(x, Record | Nothing)]
+        if not others or any(isinstance(value, record.build) for record in records):
+            return self._meant(records, value, place).check(value, place)
+        if isinstance(value, Mapping) and records:
+            return self._meant(records, value, place).check(value, place)
+        return others[0].check(value, place)
 
-    def _meant(self, options: list[Type], value: Any, place: Place) -> Type:
-        records = [x for x in options if isinstance(x, Record)]
+    def _meant(self, records: list[Record], value: Any, place: Place) -> Type:
         for record in records:
             if isinstance(value, record.build):
                 return record
-        if not isinstance(value, Mapping) or not records:
-            others = [x for x in options if not isinstance(x, Record)]
-            if others:
-                return others[0]
         if len(records) == 1:
             return records[0]
         if not isinstance(value, Mapping):

@@ -181,8 +181,10 @@ def worker(store: Store) -> Worker:
 
 
 @pytest.fixture
-def app(store: Store, settings: ServiceSettings) -> Any:
-    return create_app(store, settings)
+def app(store: Store, settings: ServiceSettings) -> Iterator[Any]:
+    app = create_app(store, settings)
+    yield app
+    app.state.kernel_pool.close()
 
 
 @pytest.fixture

@@ -89,7 +89,8 @@ def arguments(command, job_id):
     return shlex.split(command.replace("\\\n", " ").replace("$JOB", job_id))
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
+# Those of the kernels run in test_kernels.py, where one pool of processes serves them all.
+@pytest.mark.parametrize("name", [x for x in sorted(OPERATIONS) if not x.startswith("kernel_")])
 def test_the_curl_commands_work_as_they_are(name, api, worker):
     """A curl of our own reads them: -i -N -X -H -d -o -O and the address."""
     worker.lives()

@@ -46,6 +46,20 @@ export const retry = async (id) => (await exchange("POST", `${jobPath(id)}/retry
 export const remove = async (id) => (await exchange("DELETE", jobPath(id)))[0];
 export const getOpenAPI = async () => (await exchange("GET", "/openapi.json"))[0];
 
+export const getKernel = async (slug) =>
+  (await exchange("GET", `/v1/kernels/${encodeURIComponent(slug)}`))[0];
+export const listArtifacts = async (id) =>
+  (await exchange("GET", `${jobPath(id)}/artifacts`))[0].artifacts;
+
+/** Run a kernel: {answer}, or {job} when it takes long. */
+export async function runKernel(slug, operation, body, figure, signal) {
+  const path = `/v1/kernels/${encodeURIComponent(slug)}/${encodeURIComponent(operation)}`;
+  const headers = { "Idempotency-Key": newKey() };
+  const options = { body, headers, signal };
+  const [content, response] = await exchange("POST", figure ? `${path}?figure=svg` : path, options);
+  return response.status === 202 ? { job: content } : { answer: content };
+}
+
 export async function submit(problem) {
   return (
     await exchange("POST", "/v1/jobs", { body: problem, headers: { "Idempotency-Key": newKey() } })

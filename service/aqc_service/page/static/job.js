@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { Chart } from "./chart.js";
 import { byId, duration, notice, number, title } from "./format.js";
+import { showKernelEnd, showKernelJob } from "./kernel_job.js";
 import { showResult } from "./result.js";
 
 const id = byId("job").dataset.job;
@@ -50,6 +51,11 @@ async function refresh() {
 function showJob() {
   document.title = `${title(job)} · aqc`;
   byId("title").textContent = title(job);
+  if (job.kind === "kernel") {
+    showState(job.state);
+    showKernelJob(job);
+    return;
+  }
   const parts = [`${job.num_qubits} qubits`, `t = ${job.problem.time}`];
   const { layers } = job.problem.ansatz;
   parts.push(layers === "auto" ? "as few brick layers as can be" : `${[layers].flat().join(", ")} brick layers`);
@@ -69,7 +75,7 @@ function showState(state) {
   const chip = byId("state");
   chip.textContent = state;
   chip.dataset.state = state;
-  byId("stages").hidden = state !== "running";
+  byId("stages").hidden = state !== "running" || job?.kind === "kernel";
   say(job?.message ?? WORDS[state] ?? "");
   byId("message").classList.toggle("bad", state === "failed");
   const ended = ENDED.includes(state);
@@ -84,6 +90,7 @@ function say(sentence) {
 }
 
 function showProgress({ stage, fraction, evaluations, points = [] }) {
+  if (stage === "run") byId("kernel-progress").value = fraction;
   const now = STAGES.indexOf(stage);
   for (const item of byId("stages").children) {
     const at = STAGES.indexOf(item.dataset.stage);
@@ -116,6 +123,7 @@ function chartWords() {
 
 async function showEnd() {
   shown = true;
+  if (job.kind === "kernel") return showKernelEnd(id, job);
   let result = null;
   try {
     result = await api.getResult(id);
