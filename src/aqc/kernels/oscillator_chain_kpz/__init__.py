@@ -140,8 +140,8 @@ KERNEL = Kernel(
             outcome="in part",
         ),
         Claim(
-            claim="Randomness too strong for the coupling ends in random deposition (1/2), columnar "
-            "in linear growth",
+            claim="Randomness too strong for the coupling ends in random deposition (1/2), or in "
+            "linear growth if columnar",
             baseline="uncoupled oscillators",
             measured="L=256, 48 rings: beta 0.506 at K=0.05, D=0.5; 1.003 at K=0.02, sigma=0.5",
             outcome="reproduced",
