@@ -44,8 +44,8 @@ bench-service: venv ## Time what the service adds to a compile
 catalogue: venv ## Write what the shelf's kernels say of themselves: catalogue.json, docs/kernels.md
 	$(BIN)/python -m aqc.kernels docs
 
-notebooks: venv ## Run every notebook from top to bottom, in a copy
-	$(BIN)/python -m jupyter nbconvert --to notebook --execute --output-dir build/notebooks notebooks/*.ipynb
+notebooks: venv ## Run every notebook from top to bottom; nothing is written
+	$(BIN)/jupyter-execute notebooks/*.ipynb
 
 lint: venv ## Check format, style, types and who imports whom
 	$(BIN)/ruff format --check .

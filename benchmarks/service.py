@@ -1,7 +1,8 @@
-"""What the service adds to a compile: the same job twice through `aqc serve`, timed from outside.
+"""What the service adds to a compile: jobs through `aqc serve`, timed from outside.
 
-Prints for each job the seconds from the POST to the finished job, and what of that was not the
-engine's own work.
+Prints for each job the seconds from the POST to the finished job as the client sees it, and what
+of that was not the engine's own work; then the same of jobs submitted all at once, with the
+seconds from a job's start to its target.
 """
 
 import argparse
@@ -12,11 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 
-from aqc.client import Client
+from aqc.client import Client, Job
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "xxz_50.json"
 
@@ -41,11 +44,49 @@ def wait_until(url: str, seconds: float = 60.0) -> float:
     raise SystemExit(f"{url} did not answer 200 within {seconds} s.")
 
 
+def to_target(client: Client, job: Job) -> float:
+    """Return the seconds from a job's start to the report that it makes its target."""
+    path = f"{client.base_url}/v1/jobs/{job.id}/events"
+    at = {}
+    for event in httpx.get(path).json()["events"]:
+        what = event["data"].get("state") or event["data"].get("stage")
+        at.setdefault(what, datetime.fromisoformat(event["at"]))
+    begun = next(name for name in ("target", "compile", "optimize") if name in at)
+    return (at[begun] - at["running"]).total_seconds()
+
+
+def tell(client: Client, name: str, job: Job, wall: float) -> None:
+    """Print how long a job took, and what of it was the engine's."""
+    seconds = client.result_json(job)["seconds"]
+    stages = ", ".join(f"{k} {v:.2f}" for k, v in seconds.items())
+    added = wall - seconds["total"]
+    print(
+        f"{name}: {wall:.2f} s, of which {added:.2f} s are not the engine's ({stages}); "
+        f"{to_target(client, job):.2f} s from its start to its target"
+    )
+
+
+def run(url: str, problem: dict[str, Any], options: argparse.Namespace) -> None:
+    """Submit jobs one by one after pauses, then some at once."""
+    with Client(url) as client:
+        for number in range(options.jobs):
+            time.sleep(options.pause)
+            began = time.perf_counter()
+            job = client.wait(client.submit(problem), progress=False)
+            tell(client, f"job {number}", job, time.perf_counter() - began)
+        ended = time.perf_counter()
+        for number, job in enumerate([client.submit(problem) for _ in range(options.burst)]):
+            done = client.wait(job, progress=False)
+            began, ended = ended, time.perf_counter()
+            tell(client, f"job {number} of {options.burst} at once", done, ended - began)
+
+
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problem", type=Path, default=EXAMPLE)
     parser.add_argument("--jobs", type=int, default=3)
+    parser.add_argument("--burst", type=int, default=3, help="jobs submitted at once at the end")
     parser.add_argument(
         "--pause", type=float, default=10.0, help="seconds before each job; a child warms up in 5"
     )
@@ -62,18 +103,7 @@ def main() -> None:
                 healthy = wait_until(f"{url}/v1/healthz")
                 ready = healthy + wait_until(f"{url}/v1/readyz")
                 print(f"healthz after {healthy:.1f} s, readyz after {ready:.1f} s")
-                with Client(url) as client:
-                    for number in range(options.jobs):
-                        time.sleep(options.pause)
-                        began = time.perf_counter()
-                        job = client.wait(client.submit(problem))
-                        wall = time.perf_counter() - began
-                        seconds = client.result_json(job)["seconds"]
-                        stages = ", ".join(f"{k} {v:.2f}" for k, v in seconds.items())
-                        print(
-                            f"job {number}: {wall:.2f} s, of which {wall - seconds['total']:.2f} s "
-                            f"are not the engine's ({stages})"
-                        )
+                run(url, problem, options)
             finally:
                 process.terminate()
 

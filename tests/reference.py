@@ -1,12 +1,17 @@
 """Slow and obvious references that the tests compare with, written apart from the engine."""
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg
 
 from aqc.circuit import Circuit
 from aqc.hamiltonian import Hamiltonian
+from aqc.mps import MPS
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 LETTERS = "XYZ"
 
@@ -83,3 +88,35 @@ def evolved(hamiltonian: Hamiltonian, state: np.ndarray, time: float) -> np.ndar
 def fidelity(a: np.ndarray, b: np.ndarray) -> float:
     """Return |<a|b>|^2."""
     return float(abs(np.vdot(a, b)) ** 2)
+
+
+def site_order(circuit: "QuantumCircuit") -> np.ndarray:
+    """Return the state that a Qiskit circuit makes, qubit 0 leftmost."""
+    from qiskit.quantum_info import Statevector
+
+    return Statevector(circuit.reverse_bits()).data
+
+
+def trotter_circuit(num_qubits: int, steps: int, time: float) -> "QuantumCircuit":
+    """Return a first-order Trotter circuit of xxz on a Neel state, as others would write it."""
+    from qiskit import QuantumCircuit
+
+    circuit = QuantumCircuit(num_qubits)
+    circuit.x(range(1, num_qubits, 2))
+    for _ in range(steps):
+        for first in (0, 1):
+            for j in range(first, num_qubits - 1, 2):
+                circuit.rxx(2 * time / steps, j, j + 1)
+                circuit.ryy(2 * time / steps, j, j + 1)
+                circuit.rzz(time / steps, j, j + 1)
+    return circuit
+
+
+def random_state(num_qubits: int, chi: int, seed: int) -> list[np.ndarray]:
+    """Return tensors of a normalized state in no particular gauge."""
+    rng = np.random.default_rng(seed)
+    bonds = [1, *rng.integers(1, chi + 1, num_qubits - 1), 1]
+    shapes = [(bonds[j], 2, bonds[j + 1]) for j in range(num_qubits)]
+    tensors = [rng.normal(size=shape) + 1j * rng.normal(size=shape) for shape in shapes]
+    tensors[0] = tensors[0] / np.linalg.norm(MPS(tuple(tensors)).to_dense())
+    return tensors

@@ -36,9 +36,9 @@ class FakeResult:
         self.depths = (self._depth(3, 0.03, 0.4), self._depth(5, 0.008, 0.1))[: 2 if sweep else 1]
 
     @staticmethod
-    def _depth(layers, infidelity, trotter_infidelity):
+    def _depth(layers, infidelity, start_infidelity):
         return types.SimpleNamespace(
-            layers=layers, infidelity=infidelity, trotter_infidelity=trotter_infidelity
+            layers=layers, infidelity=infidelity, start_infidelity=start_infidelity
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def test_summary_names_what_matters_and_show_repeats_it(problem, tmp_path, compi
 
 
 def test_a_sweep_is_a_table_and_a_figure(problem, tmp_path, compiler):
-    compiler(lambda settings, *, progress: FakeResult(sweep=True))
+    compiler(lambda settings, **options: FakeResult(sweep=True))
     printed = call("compile", problem, "--out", tmp_path / "out").stdout
     rows = [line.split() for line in printed.splitlines()]
     assert ["3", "0.03", "0.4", "2", "stalled"] in rows

@@ -8,8 +8,12 @@ from qiskit import QuantumCircuit, qasm2
 
 from aqc.interop.files import load_circuit
 from command_line import call, refused
-from reference import fidelity
-from test_targets import random_state, site_order, trotter_circuit
+from reference import (
+    fidelity,
+    random_state,
+    site_order,
+    trotter_circuit,
+)
 
 CHAIN = {"model": "xxz_chain", "num_qubits": 4, "delta": 0.5}
 
@@ -96,3 +100,15 @@ def measured():
     circuit = QuantumCircuit(2, 1)
     circuit.measure(0, 0)
     return circuit
+
+
+def test_a_given_target_is_estimated_without_being_made(tmp_path):
+    """What a circuit makes is taken to be as entangled as a state may be; a state is known."""
+    (tmp_path / "deep.qasm").write_text(qasm2.dumps(trotter_circuit(6, 10, 0.3)))
+    np.savez(tmp_path / "state.npz", *random_state(6, 2, seed=1))
+    bonds = {}
+    for name in ("deep.qasm", "state.npz"):
+        told = call("estimate", tmp_path / name, "--json")
+        assert told.exit_code == 0, told.stderr
+        bonds[name] = json.loads(told.stdout)["bond_dimension"]
+    assert bonds == {"deep.qasm": 8, "state.npz": 2}

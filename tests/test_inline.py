@@ -17,8 +17,14 @@ from aqc.interop.files import save_qpy
 from aqc.interop.quimb import to_quimb
 from aqc.mps import MPS
 from aqc.problem import Problem
-from reference import fidelity, statevector, xxz
-from test_targets import random_state, site_order, trotter_circuit
+from reference import (
+    fidelity,
+    random_state,
+    site_order,
+    statevector,
+    trotter_circuit,
+    xxz,
+)
 
 BASE = {"hamiltonian": {"model": "xxz_chain", "num_qubits": 4}, "time": 0.5}
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from qiskit import transpile
 
 from aqc.ansatz import Ansatz
 from aqc.circuit import Circuit, Gate
@@ -18,8 +19,15 @@ from aqc.simulate import run_circuit
 from aqc.start import random_ansatz, squeeze, start_ansatz
 from aqc.targets import make_target
 from aqc.trotter import brick_layers
-from reference import fidelity, neel, random_chain, random_product, random_unitaries, statevector
-from test_targets import trotter_circuit
+from reference import (
+    fidelity,
+    neel,
+    random_chain,
+    random_product,
+    random_unitaries,
+    statevector,
+    trotter_circuit,
+)
 
 
 def ghz(num_qubits: int) -> MPS:
@@ -153,6 +161,18 @@ def test_a_circuit_with_distant_gates_still_has_a_start():
     circuit.rzz(0.1, 0, 3)
     start, target = start_of(target={"circuit": circuit}, ansatz={"layers": 5})
     assert reached(start, target) > 0.9
+
+
+def test_a_transpiled_trotter_circuit_is_squeezed_as_well():
+    """Its one-qubit gates stand anywhere between the blocks."""
+    circuit = trotter_circuit(6, 12, 0.5)
+    transpiled = transpile(circuit, basis_gates=["u", "cx"], optimization_level=1)
+    reaches = []
+    for given_ in (circuit, transpiled):
+        start, target = start_of(target={"circuit": given_}, ansatz={"layers": 5})
+        reaches.append(reached(start, target))
+    assert reaches[0] > 0.98
+    assert reaches[1] == pytest.approx(reaches[0], abs=0.01)
 
 
 def test_an_entangled_start_comes_first_and_then_trotter():

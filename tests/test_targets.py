@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 from qiskit.circuit.random import random_circuit
-from qiskit.quantum_info import Statevector
 
 from aqc import compile_circuit, compile_evolution, compile_problem, compile_state
 from aqc.errors import InputError, TruncationError
@@ -15,36 +14,15 @@ from aqc.mps import MPS
 from aqc.problem import Problem
 from aqc.target import Target
 from aqc.targets import make_target, read_tensors
-from reference import evolved, fidelity, random_chain, xxz
-
-
-def site_order(circuit):
-    """Return the state that a Qiskit circuit makes, qubit 0 leftmost."""
-    return Statevector(circuit.reverse_bits()).data
-
-
-def trotter_circuit(num_qubits, steps, time, prepared=True):
-    """Return a first-order Trotter circuit of the XXZ chain as somebody else would write it."""
-    circuit = QuantumCircuit(num_qubits)
-    if prepared:
-        circuit.x(range(1, num_qubits, 2))
-    for _ in range(steps):
-        for first in (0, 1):
-            for j in range(first, num_qubits - 1, 2):
-                circuit.rxx(2 * time / steps, j, j + 1)
-                circuit.ryy(2 * time / steps, j, j + 1)
-                circuit.rzz(time / steps, j, j + 1)
-    return circuit
-
-
-def random_state(num_qubits, chi, seed):
-    """Return tensors of a normalized state in no particular gauge."""
-    rng = np.random.default_rng(seed)
-    bonds = [1, *rng.integers(1, chi + 1, num_qubits - 1), 1]
-    shapes = [(bonds[j], 2, bonds[j + 1]) for j in range(num_qubits)]
-    tensors = [rng.normal(size=shape) + 1j * rng.normal(size=shape) for shape in shapes]
-    tensors[0] = tensors[0] / np.linalg.norm(MPS(tuple(tensors)).to_dense())
-    return tensors
+from reference import (
+    evolved,
+    fidelity,
+    random_chain,
+    random_state,
+    site_order,
+    trotter_circuit,
+    xxz,
+)
 
 
 def check_bound(target: Target, truth: np.ndarray) -> None:
@@ -236,3 +214,20 @@ def test_an_entangled_start_is_part_of_the_circuit():
     # Trotter's formula is counted with the preparation before it.
     assert result.trotter.two_qubit_depth >= result.two_qubit_depth
     assert result.trotter.infidelity > 10 * result.certificate.infidelity
+
+
+def test_a_given_target_is_swept_over_depths():
+    tensors = random_state(5, 3, seed=6)
+    result = compile_state(
+        tensors,
+        ansatz={"layers": [1, 2, 4]},
+        goal={"infidelity": 1e-8},
+        optimizer={"max_steps": 30},
+        target={"tolerance": 1e-9},
+    )
+    found = [depth.infidelity for depth in result.depths]
+    assert len(found) == 3
+    assert found[0] > found[1] > found[2]
+    truth = MPS(tuple(tensors)).to_dense()
+    lost = 1 - fidelity(site_order(result.circuit), truth)
+    assert lost <= result.certificate.infidelity_bound

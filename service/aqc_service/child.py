@@ -1,6 +1,8 @@
-"""The process that runs one job: waits, warm, for its task, reports, and ends with its worker."""
+"""The process that runs jobs, one after another: waits, warm, reports, ends with its worker."""
 
+import ctypes
 import errno
+import gc
 import importlib
 import os
 import queue
@@ -14,7 +16,7 @@ from typing import Any, NoReturn
 
 from aqc import runtime
 from aqc.errors import AqcError, InputError
-from aqc_service.processes import die_with_parent, kill_group
+from aqc_service.processes import die_with_parent, kill_group, limit_memory
 from aqc_service.protocol import Exit, Task, to_line
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
@@ -44,7 +46,7 @@ class Reporter:
 
 
 class Orders:
-    """What the worker wants, as flags that the job looks at between its steps."""
+    """What the worker wants of one job, as flags that the job looks at between its steps."""
 
     def __init__(self) -> None:
         self.finish = threading.Event()
@@ -60,8 +62,33 @@ class Orders:
 Run = Callable[[Task, Reporter, Orders], dict[str, Any]]
 
 
+class _Inbox:
+    """What the worker says on stdin: tasks, and orders to the newest of them."""
+
+    def __init__(self) -> None:
+        self._tasks: queue.SimpleQueue[tuple[Task, Orders]] = queue.SimpleQueue()
+        self._orders = Orders()
+        self.next_task = self._tasks.get
+
+    def stop(self) -> None:
+        """Tell the newest task to keep its work and end."""
+        self._orders.stop.set()
+
+    def listen(self) -> NoReturn:
+        """Sort what comes until the worker is gone, and end with it."""
+        for line in sys.stdin.buffer:
+            if line.startswith(b"{"):
+                # Orders of its own: one that comes late for a task does not reach the next.
+                self._orders = Orders()
+                self._tasks.put((Task.from_line(line), self._orders))
+            else:
+                getattr(self._orders, line.decode().strip()).set()
+        kill_group(os.getpid())
+        os._exit(Exit.INTERNAL)
+
+
 def main(parent: int, threads: int, warm_modules: list[str]) -> NoReturn:
-    """Get ready, wait for the task, run it, and exit with what came of it.
+    """Get ready; then run task after task, until one does not end well.
 
     Args:
         parent: Process id of the worker.
@@ -72,43 +99,39 @@ def main(parent: int, threads: int, warm_modules: list[str]) -> NoReturn:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     reporter = Reporter(os.dup(1))
     os.dup2(2, 1)  # what libraries print is no message to the worker
-    orders = Orders()
+    inbox = _Inbox()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker decides
-    signal.signal(signal.SIGTERM, lambda number, frame: orders.stop.set())
-    tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(tasks, orders), daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda number, frame: inbox.stop())
+    threading.Thread(target=inbox.listen, daemon=True).start()
     runtime.limit_threads(threads)
     runtime.use_compilation_cache()
     for name in warm_modules:
         warm_up = getattr(importlib.import_module(name), "warm_up", None)
         if warm_up is not None:
             warm_up()
-    reporter.send("ready")
-    code = _work(tasks.get(), reporter, orders)
+    gc.collect()
+    gc.freeze()  # a million objects of the libraries stay; no collection need look at them again
+    while True:
+        reporter.send("ready")
+        code = _work(*inbox.next_task(), reporter)
+        if code != Exit.DONE:
+            break
+        _tidy()
     # Without the clean-up of libraries, which can hang; everything to keep is on disk.
     sys.stderr.flush()
     os._exit(code)
 
 
-def _listen(tasks: "queue.SimpleQueue[Task]", orders: Orders) -> NoReturn:
-    stream = sys.stdin.buffer
-    first = stream.readline()
-    if first:
-        tasks.put(Task.from_line(first))
-    for line in stream:
-        getattr(orders, line.decode().strip()).set()
-    kill_group(os.getpid())  # the worker is gone
-    os._exit(Exit.INTERNAL)
-
-
-def _work(task: Task, reporter: Reporter, orders: Orders) -> int:
+def _work(task: Task, orders: Orders, reporter: Reporter) -> Exit:
+    reporter.send("started")
     try:
         os.chdir(task.directory)  # what a library drops lands there
-        _limit_memory(task.memory_bytes)
+        limit_memory(task.memory_bytes)
         module, _, name = task.run.partition(":")
         run: Run = getattr(importlib.import_module(module), name)
         result = run(task, reporter, orders)
     except Stopped:
+        reporter.send("stopped")
         return Exit.CHECKPOINTED
     except Exception as error:  # noqa: BLE001 - whatever it is, the worker has to hear of it
         reason, code = _classify(error)
@@ -120,12 +143,15 @@ def _work(task: Task, reporter: Reporter, orders: Orders) -> int:
     return Exit.DONE
 
 
-def _limit_memory(extra: int) -> None:
-    """Refuse allocations beyond a limit, so that an error tells of them and not a killed host."""
-    with open("/proc/self/statm") as file:
-        pages = int(file.read().split()[5])  # data and stack
-    limit = pages * resource.getpagesize() + extra
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+def _tidy() -> None:
+    """Leave a task's directory, limit and memory, for the next task."""
+    os.chdir("/")
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only the GNU library has it
+    if trim is not None:
+        trim(0)
 
 
 def _classify(error: Exception) -> tuple[str, Exit]:

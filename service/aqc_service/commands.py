@@ -76,6 +76,7 @@ def worker(data_dir: DataDir = None) -> None:
     from aqc_service.worker import Worker
 
     processes.follow_supervisor()
+    processes.wait_at_gate()
     settings = read_settings(data_dir=data_dir)
     logs.configure(as_json=settings.log_json)
     with storage_errors():
@@ -92,12 +93,13 @@ def serve(
     ] = None,
 ) -> None:
     """Run the whole service on this machine: the API, a worker, and what watches over both."""
-    from aqc_service import logs, schema
+    from aqc_service import logs
+    from aqc_service.database import make_data_directory
     from aqc_service.supervisor import Supervisor
 
     settings = read_settings(host=host, port=port, data_dir=data_dir, allow_open=allow_open)
     settings.check_exposure()
     logs.configure(as_json=settings.log_json)
     with storage_errors():
-        schema.upgrade(settings)
-    Supervisor(settings).run()
+        make_data_directory(settings.data_dir)
+        Supervisor(settings).run()

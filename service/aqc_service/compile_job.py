@@ -1,6 +1,5 @@
 """The kind of job "compile": a problem in, circuit files out, with checkpoints on the way."""
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from aqc.checkpoint import Checkpoints, load_arrays
 from aqc.errors import InputError
 from aqc.problem import Problem
 from aqc.progress import Progress
+from aqc_service.best_so_far import write_best
 from aqc_service.child import Orders, Reporter, Stopped
 from aqc_service.protocol import LIBRARIES_MEMORY, Task
 
@@ -66,7 +66,7 @@ def run(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     steps = _Steps(reporter, orders, kept)
     result = compile_problem(problem, progress=steps, checkpoint=kept)
     reporter.send("progress", stage="write", fraction=None, **steps.newest)
-    write_result(directory / "out", result, problem)
+    write_result(directory / "out", result, problem, draw=False)
     full = result.to_dict()
     optimizer = {name: full["optimizer"][name] for name in ("name", "status", "evaluations")}
     return {name: full[name] for name in _SUMMARY} | optimizer | _largest_errors(full)
@@ -80,7 +80,11 @@ def _largest_errors(full: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Kept(Checkpoints):
-    """Checkpoints that also write the circuit of the state they keep, and the last one at once."""
+    """Checkpoints that also write the circuit of what they keep, the first and last ones at once.
+
+    So a job that is stopped has a circuit from the moment that its target exists, and a job that
+    dies in the certificate does not optimize again.
+    """
 
     def __init__(self, task: Task, problem: Problem, reporter: Reporter, orders: Orders):
         self._attempt_directory = Path(task.directory)
@@ -89,11 +93,13 @@ class _Kept(Checkpoints):
         )
         self._asked, self._reporter, self._orders = problem, reporter, orders
         self._written = time.monotonic()  # the first one after an interval too
+        self._newest: Callable[[], dict[str, np.ndarray]] | None = None
         self.is_final = False
         self._best = math.inf
 
     def save_in_time(self, name: str, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
         """Keep arrays when it is time, or when the job has to leave."""
+        self._newest = arrays
         if self._orders.to_leave:
             self.save(name, arrays())
             self.is_final = True
@@ -101,14 +107,25 @@ class _Kept(Checkpoints):
             super().save_in_time(name, arrays)
 
     def save(self, name: str, arrays: dict[str, np.ndarray]) -> None:
-        """Keep arrays; of an optimizer's state, the circuit too.
-
-        Another depth of a sweep may begin with less than the one before has reached.
-        """
+        """Keep arrays; of an optimizer's state, the circuit too."""
         super().save(name, arrays)
-        if name != "state":
-            return
-        infidelity = arrays["history"][-1, 1]
+        if name == "state":
+            self._newest = None
+            self._tell(arrays)
+
+    def begin(self, arrays: dict[str, np.ndarray]) -> None:
+        """Write the circuit that the optimizer starts from, or goes on from."""
+        kept = self.load("state")
+        self._tell(arrays if kept is None else kept)
+
+    def complete(self) -> None:
+        """Keep the optimizer's last state, if that was not done."""
+        if self._newest is not None:
+            self.save("state", self._newest())
+
+    def _tell(self, arrays: dict[str, np.ndarray]) -> None:
+        # Another depth of a sweep may begin with less than the one before has reached.
+        infidelity = arrays["history"][-1, 1] if "history" in arrays else math.inf
         if infidelity <= self._best:
             self._best = infidelity
             best = write_best(self._attempt_directory, self._asked, arrays)
@@ -126,6 +143,8 @@ class _Steps:
 
     def __call__(self, progress: Progress) -> None:
         """Take one report; called between two steps of the compile."""
+        if progress.stage == "certify" and self._stage != "certify":
+            self._kept.complete()
         # A step of the optimizer was kept before it is reported, if the order came before that.
         if self._orders.to_leave and (self._kept.is_final or progress.stage != "optimize"):
             raise Stopped
@@ -173,53 +192,3 @@ def adopt(earlier: list[Path], directory: Path, reporter: Reporter) -> None:
                 continue
             (directory / f"{name}.npz").hardlink_to(path)
             break
-
-
-def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Write the circuit of an optimizer's state.
-
-    Args:
-        directory: The attempt's directory; the files go to a new one in it.
-        arrays: As `aqc.optimize.State.arrays` and `Ansatz.frame` give them.
-
-    Returns:
-        {infidelity, evaluations, directory}; the infidelity is the optimizer's, not certified.
-    """
-    from aqc.ansatz import Ansatz
-    from aqc.blocks import BLOCKS
-    from aqc.fit import unitary
-    from aqc.interop import files, qasm
-    from aqc.interop.synthesis import synthesize, two_qubit_counts
-    from aqc.optimize import State
-
-    state = State.restored(arrays)
-    block = BLOCKS[problem.ansatz.block]
-    matrices = block.matrices(state.point)  # type: ignore[arg-type]
-    ansatz = Ansatz.framed(arrays, unitary(np.asarray(matrices)))
-    circuit = synthesize(
-        ansatz.circuit(),
-        problem.circuit.basis,
-        problem.circuit.coupling_map,
-        problem.seed,
-    ).circuit
-    gates, depth = two_qubit_counts(circuit)
-    best = {"infidelity": state.history[-1][1], "evaluations": state.evaluations}
-    stage = directory / f"best-{ansatz.layers}-{state.evaluations}"
-    stage.mkdir(exist_ok=True)
-    (stage / "circuit.qasm").write_text(qasm.to_qasm3(circuit))
-    (stage / "circuit.qasm2").write_text(qasm.to_qasm2(circuit))
-    files.save_qpy(circuit, stage / "circuit.qpy")
-    result = {
-        "best_so_far": True,
-        "certified": False,
-        "num_qubits": problem.num_qubits,
-        "layers": ansatz.layers,
-        "basis": problem.circuit.basis,
-        "two_qubit_gates": gates,
-        "two_qubit_depth": depth,
-        **best,
-        "history": [list(point) for point in state.history],
-        "problem": problem.to_dict(),
-    }
-    (stage / "result.json").write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
-    return {**best, "directory": stage.name}

@@ -4,6 +4,7 @@ A job is a workflow of DBOS with the job's id and no steps: whoever takes it run
 start, and our own tables decide by compare-and-set what that means.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
@@ -191,4 +192,7 @@ class Engine:
         """Take no more jobs; the running ones can no longer report to DBOS."""
         from dbos import DBOS
 
+        # A job that it claims just now finds it without threads ("Executor accessed before DBOS
+        # was launched"). It is in the worker's name and so handed back with the others.
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)
         DBOS.destroy(workflow_completion_timeout_sec=0)

@@ -205,15 +205,22 @@ def _rows(job: Job, url: str) -> dict[str, str]:
         "two-qubit gates": outcome
         and f"{outcome['two_qubit_gates']}, depth {outcome['two_qubit_depth']}",
         "best Trotter": outcome
+        and outcome["trotter"]
         and f"infidelity {outcome['trotter']['infidelity']:.3g}, depth "
         f"{outcome['trotter']['two_qubit_depth']}",
-        "best so far": None if outcome or not best else f"infidelity {best['infidelity']:.3g}",
+        "best so far": None if outcome or not best else _best(best),
         "created": _local(fields["created_at"]),
         "finished": fields["finished_at"] and _local(fields["finished_at"]),
         "seconds": f"{fields['wall_seconds']:.1f}",
         "page": f"{url.rstrip('/')}{fields['links']['page']}",
     }
     return {name: value for name, value in rows.items() if value}
+
+
+def _best(best: Any) -> str:
+    if best["infidelity"] is None:
+        return "where the optimization starts"
+    return f"infidelity {best['infidelity']:.3g}"
 
 
 def _infidelity(fields: Any) -> float | None:

@@ -13,14 +13,14 @@ from aqc_service.artifacts import attempt_directory, attempts_before, collect
 from aqc_service.attempts import Attempts
 from aqc_service.database import StorageError
 from aqc_service.nursery import Nursery
-from aqc_service.protocol import LIBRARIES_MEMORY, Exit, Task
+from aqc_service.protocol import LIBRARIES_MEMORY, Task
 from aqc_service.records import Artifact, Job
 from aqc_service.run import Outcome, Run, describe_exit
 from aqc_service.settings import ServiceSettings
 
 _LEAST_EXTRA = 256e6
 _RETRY_SECONDS = 1.0
-_STORAGE_PAUSE = 5.0
+_LONGEST_PAUSE = 30.0
 
 _Found = TypeVar("_Found")
 
@@ -104,10 +104,10 @@ class JobRunner:
         """Run an attempt and settle it; return the job then, and the child's exit code."""
         spent: dict[str, Any] = {"wall_seconds": job.wall_seconds, "cpu_seconds": job.cpu_seconds}
         try:
-            run, outcome = self._run(job)
+            run = self._run(job)
         except OSError as error:
             why = f"its files could not be written: {error.strerror}"
-            self._stopping.wait(_STORAGE_PAUSE)
+            self._await_storage(job)
             return self._patiently(lambda: self._attempts.hand_back(job, why=why, **spent)), None
         except Exception:
             # Whatever went wrong here, a job must not stay running for ever.
@@ -115,9 +115,17 @@ class JobRunner:
             message = "The worker failed to run the job; its log says why."
             end = partial(self._attempts.finish, job, "failed", reason="internal", message=message)
             return self._patiently(lambda: end(**spent)), None
-        return self._patiently(lambda: self._conclude(job, run, outcome)), outcome.code
+        try:
+            # Before the child gets ready for another job: somebody waits for the result of this.
+            return self._patiently(lambda: self._conclude(job, run)), run.outcome.code
+        finally:
+            self._nursery.give_back(run.child)
 
-    def _run(self, job: Job) -> tuple[Run, Outcome]:
+    def _await_storage(self, job: Job) -> None:
+        """Give a full disk time, the longer the more attempts have met it."""
+        self._stopping.wait(min(0.5 * 2.0**job.attempt, _LONGEST_PAUSE))
+
+    def _run(self, job: Job) -> Run:
         limits = json.loads(job.problem).get("limits", {})
         gigabytes = min(limits.get("memory_gb", 1e9), self._settings.memory_gb)
         directory = attempt_directory(self._settings.jobs_dir, job.id, job.attempt)
@@ -134,10 +142,12 @@ class JobRunner:
                 directory.relative_to(self._settings.jobs_dir),
                 gigabytes * 1e9,
             )
-            return run, run()
-        finally:
+            run()
+            return run
+        except BaseException:
             child.kill()
-            self._nursery.replace(child)
+            self._nursery.give_back(child)
+            raise
 
     def _task(self, job: Job, directory: str, memory: float) -> Task:
         jobs_dir = self._settings.jobs_dir
@@ -155,10 +165,11 @@ class JobRunner:
             checkpoint_seconds=self._settings.checkpoint_seconds,
         )
 
-    def _conclude(self, job: Job, run: Run, outcome: Outcome) -> Job | None:
+    def _conclude(self, job: Job, run: Run) -> Job | None:
+        outcome = run.outcome
         run.report()
         spent: dict[str, Any] = run.spent
-        if outcome.result is not None and outcome.code == Exit.DONE:
+        if outcome.result is not None:
             early = outcome.result.get("status") == "interrupted"
             return self._attempts.finish(
                 job,
@@ -171,12 +182,10 @@ class JobRunner:
             )
         if outcome.cause == "stale":
             self._on_stale()
-        if outcome.cause == "handed_back" or (
-            outcome.cause is None and outcome.code == Exit.CHECKPOINTED
-        ):
+        if outcome.cause == "handed_back" or (outcome.cause is None and outcome.stopped):
             return self._attempts.hand_back(job, why="the process was asked to stop", **spent)
-        if outcome.code == Exit.STORAGE:
-            self._stopping.wait(_STORAGE_PAUSE)
+        if outcome.failure is not None and outcome.failure[0] == "storage":
+            self._await_storage(job)
             return self._attempts.hand_back(job, why="its files could not be written", **spent)
         state, message = "failed", outcome.message
         reason: str | None = outcome.cause
@@ -184,6 +193,7 @@ class JobRunner:
             state, reason = "cancelled", None
         elif outcome.cause is None:
             if outcome.failure is None:
+                assert outcome.code is not None
                 return self._attempts.lose(job, describe_exit(outcome.code), spent=spent)
             reason, message = outcome.failure
         return self._attempts.finish(

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, NoReturn
 from aqc import runtime
 from aqc.errors import AqcError, InputError
 from aqc.strict_json import parse_json
-from aqc_service.processes import die_with_parent
+from aqc_service.processes import die_with_parent, limit_memory
 
 MEDIA_TYPES = {"svg": "image/svg+xml", "png": "image/png"}
 # What nearly every kernel imports; the kernels themselves come with their first call.
@@ -46,7 +46,7 @@ def main(parent: int, threads: int, memory_bytes: int) -> NoReturn:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # no collection need look at the libraries again
-    _limit_memory(memory_bytes)
+    limit_memory(memory_bytes)
     _send(replies, {"kind": "ready"})
     calls = sys.stdin.buffer
     while line := calls.readline():
@@ -121,14 +121,6 @@ def _data_address(image: bytes, form: str) -> str:
 
 def _faults(error: InputError) -> bytes:
     return json.dumps(error.errors).encode()
-
-
-def _limit_memory(extra: int) -> None:
-    """Refuse allocations beyond a limit, so that an error tells of them and not a killed host."""
-    with open("/proc/self/statm") as file:
-        pages = int(file.read().split()[5])  # data and stack
-    limit = pages * resource.getpagesize() + extra
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 if __name__ == "__main__":

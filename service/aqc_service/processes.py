@@ -3,11 +3,13 @@
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import sys
 from collections.abc import Collection
 
 SUPERVISOR = "AQC_SUPERVISOR_PID"
+GATE = "AQC_SUPERVISOR_GATE"
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _SWEEPS = 100  # what forks faster than it is killed is left to the next call
@@ -44,6 +46,13 @@ def follow_supervisor() -> None:
         die_with_parent(int(parent), signal.SIGTERM)
 
 
+def wait_at_gate() -> None:
+    """Wait until the supervisor that started this process lets it go on, if there is one."""
+    gate = os.environ.get(GATE)
+    if gate is not None:
+        os.read(int(gate), 1)  # of a pipe that nobody writes to: its end is the sign
+
+
 def end_strays(known: Collection[int]) -> None:
     """Kill all children of this process but these; those of children that ended are among them.
 
@@ -61,6 +70,18 @@ def end_strays(known: Collection[int]) -> None:
                 stray.kill()
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(stray.pid, 0)
+
+
+def limit_memory(extra: int) -> None:
+    """Refuse allocations beyond a limit, so that an error tells of them and not a killed host.
+
+    Args:
+        extra: Bytes beyond what this process has now.
+    """
+    with open("/proc/self/statm") as file:
+        pages = int(file.read().split()[5])  # data and stack
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (pages * resource.getpagesize() + extra, most))
 
 
 def kill_group(pid: int) -> None:

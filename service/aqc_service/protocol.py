@@ -10,7 +10,7 @@ Order = Literal["finish", "cancel"]
 
 
 LIBRARIES_MEMORY = 600e6
-"""What the libraries of a child occupy; part of every prediction."""
+"""What the libraries of a child occupy, in bytes; part of every prediction."""
 
 
 class Exit(IntEnum):
@@ -26,7 +26,7 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True)
 class Task:
-    """What a child is to do; the first line on its stdin.
+    """What a child is to do; a line on its stdin.
 
     Attributes:
         run: "module:function" of the kind of job.

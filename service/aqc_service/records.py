@@ -71,7 +71,8 @@ class Event:
     """Something that happened to a job.
 
     Attributes:
-        seq: 1, 2, 3, ... without gaps within a job.
+        seq: 1, 2, 3, ... within a job; without gaps until its progress is thinned, a day after
+            it finished.
         kind: "state", "progress" or "message".
     """
 

@@ -11,12 +11,13 @@ import structlog
 from aqc_service.attempts import Attempts
 from aqc_service.database import StorageError
 from aqc_service.nursery import Child
+from aqc_service.protocol import LIBRARIES_MEMORY
 from aqc_service.records import Job
 from aqc_service.settings import ServiceSettings
 
 _TICK = 0.05
-_STATE_SECONDS, _USAGE_SECONDS, _REPORT_SECONDS = 0.15, 0.25, 0.25
-_LEAVE_SECONDS = 0.7  # from the order to leave to SIGKILL: all is over within a second
+_STATE_SECONDS, _USAGE_SECONDS, _REPORT_SECONDS = 0.1, 0.25, 0.25
+_LEAVE_SECONDS = 0.6  # from the order to leave to SIGKILL: all is over within a second
 _WARM_SECONDS = 120.0
 _FINISH_FRACTION = 0.9
 _MAX_PROCESSES = 16
@@ -32,18 +33,20 @@ class Outcome:
     """How an attempt ended.
 
     Attributes:
-        code: Exit code of the child, minus the signal's number.
+        code: Exit code of the child, minus the signal's number; None when it lives on.
         cause: Why it was stopped, None when it ended by itself.
         result: Summary of the result, if it came to one.
+        stopped: Whether the child kept its work and left, as it was told.
         failure: (reason, message), if the child told one.
         cut_short: Whether it was asked for its best at 90 % of its wall time.
         best: What it said of the best circuit so far.
     """
 
-    code: int = 0
+    code: int | None = None
     cause: Cause | None = None
     message: str | None = None
     result: dict[str, Any] | None = None
+    stopped: bool = False
     failure: tuple[str, str] | None = None
     cut_short: bool = False
     best: dict[str, Any] | None = None
@@ -73,7 +76,7 @@ class Run:
     outcome: Outcome = field(default_factory=Outcome)
 
     def __post_init__(self) -> None:
-        self._began: float | None = None  # when the child was ready, and not warming up
+        self._began: float | None = None  # when the child took the task, and not was warming up
         self._ready_by = time.monotonic() + _WARM_SECONDS
         self._due: dict[str, float] = {}
         self._kill_at: float | None = None
@@ -81,7 +84,8 @@ class Run:
         self._progress = self.job.progress or {}
         self._has_news = False
         self._best: dict[str, Any] | None = None
-        self._cpu = 0.0
+        self._cpu_before = self._cpu = 0.0
+        self._left_before = 0.0  # bytes that the jobs before it left in the child
 
     @property
     def wall_seconds(self) -> float:
@@ -98,24 +102,31 @@ class Run:
         }
 
     def __call__(self) -> Outcome:
-        """Watch until the child has ended."""
+        """Watch until the child is done, when it lives on, or has ended."""
         try:
-            while self.child.exit_code() is None:
+            while self.outcome.result is None and self.child.exit_code() is None:
                 message = self.child.receive(_TICK)
                 if message is not None:
                     self._take(message)
                 self._look()
         finally:
-            self.child.kill()
-            self.outcome.code = self.child.wait()
+            if self.outcome.result is None:
+                self._end()
+        return self.outcome
+
+    def _end(self) -> None:
+        """End the child, and hear what it said last."""
+        self.child.kill()
+        self.outcome.code = self.child.wait()
         while (message := self.child.receive(_TICK)) is not None:
             self._take(message)
-        return self.outcome
 
     def _take(self, message: dict[str, Any]) -> None:
         kind = message.pop("kind")
-        if kind == "ready":
+        if kind == "started":
             self._began = time.monotonic()
+            memory, self._cpu_before, _ = self.child.usage()
+            self._left_before = max(memory - LIBRARIES_MEMORY, 0.0)
         elif kind == "progress":
             self._points += message.pop("points", [])
             self._progress, self._has_news = message, True
@@ -124,10 +135,13 @@ class Run:
             names = ("circuit.qasm", "circuit.qasm2", "circuit.qpy", "result.json")
             files = {name: str(directory / name) for name in names}
             self._best = self.outcome.best = {**message, "files": files}
+            self._has_news = True
         elif kind == "message":
             self._try(lambda: self.attempts.tell(self.job, message["text"]))
         elif kind == "done":
             self.outcome.result = message["result"]
+        elif kind == "stopped":
+            self.outcome.stopped = True
         elif kind == "failed":
             self.outcome.failure = (message["reason"], message["message"])
 
@@ -151,7 +165,7 @@ class Run:
         if self._is_due("usage", _USAGE_SECONDS):
             self._check_usage()
         self._check_time()
-        if self._is_due("report", _REPORT_SECONDS):
+        if self._has_news and self._is_due("report", _REPORT_SECONDS):
             self._try(self.report)
 
     def _try(self, act: Callable[[], object]) -> None:
@@ -184,8 +198,10 @@ class Run:
             self._kill_at = kill_at
 
     def _check_usage(self) -> None:
-        memory, cpu, processes = self.child.usage()
-        self._cpu = max(self._cpu, cpu)
+        resident, cpu, processes = self.child.usage()
+        memory = resident - self._left_before
+        if self._began is not None:
+            self._cpu = max(self._cpu, cpu - self._cpu_before)
         if processes > _MAX_PROCESSES:
             self._stop(
                 "internal",
@@ -221,7 +237,7 @@ class Run:
         Raises:
             StorageError: If the database cannot be used; what is new then stays new.
         """
-        if not self._has_news and self._best is None:
+        if not self._has_news:
             return
         self.attempts.report(
             self.job, self._progress, points=self._points, best=self._best, **self.spent

@@ -1,7 +1,8 @@
 """What the API and the page know of jobs: create, read, cancel, retry, delete."""
 
+import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -9,16 +10,9 @@ from typing import Any, Protocol, Self
 import sqlalchemy as sa
 
 from aqc.errors import AqcError
-from aqc_service import schema, tables
+from aqc_service import tables
 from aqc_service.changes import append_event, move, new_id, to_job
-from aqc_service.database import (
-    StorageError,
-    make_data_directory,
-    now,
-    open_engine,
-    reading,
-    writing,
-)
+from aqc_service.database import make_data_directory, now, open_engine, reading, writing
 from aqc_service.records import Artifact, Event, Job, Worker
 from aqc_service.settings import ServiceSettings
 from aqc_service.states import TERMINAL
@@ -279,35 +273,39 @@ class Store:
             self.queue.cancel([job_id])
         return job
 
-    def retry(self, job_id: str, request_id: str | None = None) -> Job | None:
+    def retry(
+        self, job_id: str, *, idempotency_key: str | None = None, request_id: str | None = None
+    ) -> tuple[Job, bool] | None:
         """Queue a finished job again as a new one that goes on from the old one's checkpoint.
 
         Returns:
-            The new job, None if there is no old one.
+            The new job, and whether it was there before; None if there is no old one.
 
         Raises:
             JobNotFinished: If the old one is not finished.
+            IdempotencyConflict: If the key was used for something else.
+            StorageError: If the database cannot be written.
         """
         old = self.get(job_id)
         if old is None:
             return None
         if not old.is_terminal:
             raise JobNotFinished(f"The job must be finished to be retried, but is {old.state}.")
-        job, _ = self.create(
+        return self.create(
             old.problem,
             num_qubits=old.num_qubits,
             memory_bytes=old.memory_bytes,
-            body_hash=old.body_hash,
+            body_hash=hashlib.sha256(f"retry {job_id}".encode()).hexdigest(),
             kind=old.kind,
             name=old.name,
             tags=old.tags,
             priority=old.priority,
             wall_limit=old.wall_limit,
             owner=old.owner,
+            idempotency_key=idempotency_key,
             request_id=request_id,
             retry_of=job_id,
         )
-        return job
 
     def delete(self, job_id: str) -> bool:
         """Delete a finished job with everything of it.
@@ -352,35 +350,3 @@ class Store:
             )
             rows = connection.execute(query.order_by(worker.c.started_at)).all()
         return [Worker(**{**row._mapping, "queues": tuple(row.queues)}) for row in rows]
-
-    def health(self) -> dict[str, dict[str, Any]]:
-        """Return whether the parts work: {part: {"ok": bool, "message": str}}, never raising.
-
-        The parts are storage, database, schema and workers; without workers jobs are accepted
-        and wait.
-        """
-        return {
-            "storage": _tell(self._check_storage),
-            "database": _tell(self._check_database),
-            "schema": _tell(lambda: schema.check(self.engine)),
-            "workers": _tell(self._check_workers),
-        }
-
-    def _check_storage(self) -> None:
-        make_data_directory(self.jobs_dir.parent)
-
-    def _check_database(self) -> None:
-        with reading(self.engine) as connection:
-            connection.execute(sa.select(1))
-
-    def _check_workers(self) -> None:
-        if not self.workers():
-            raise StorageError("No worker is alive; jobs are accepted and wait.")
-
-
-def _tell(check: Callable[[], None]) -> dict[str, Any]:
-    try:
-        check()
-    except (StorageError, sa.exc.SQLAlchemyError) as error:
-        return {"ok": False, "message": str(error)}
-    return {"ok": True, "message": "ok"}

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from aqc_service.processes import SUPERVISOR, adopt_orphans, end_strays
+from aqc_service import schema
+from aqc_service.processes import GATE, SUPERVISOR, adopt_orphans, end_strays
 from aqc_service.settings import ServiceSettings
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _STEADY_SECONDS = 0.2, 10.0, 60.0
@@ -45,7 +46,8 @@ class _Service:
             self.process, self.start_at = None, now + self.pause
             self.pause = min(2 * self.pause, _LONGEST_PAUSE)
         if now >= self.start_at:
-            self.process = subprocess.Popen(self.command, env=self.environment)
+            gate = int(self.environment[GATE])
+            self.process = subprocess.Popen(self.command, env=self.environment, pass_fds=(gate,))
             self.started = now
             log.info("process started", process=self.name, pid=self.process.pid)
 
@@ -58,9 +60,12 @@ class Supervisor:
     """
 
     def __init__(self, settings: ServiceSettings):
+        self._settings = settings
+        gate, self._gate_end = os.pipe()
         environment = {
             **os.environ,
             SUPERVISOR: str(os.getpid()),
+            GATE: str(gate),
             "AQC_DATA_DIR": str(settings.data_dir.absolute()),
             "AQC_HOST": settings.host,
             "AQC_PORT": str(settings.port),
@@ -73,21 +78,37 @@ class Supervisor:
         self._leave = threading.Event()
 
     def run(self) -> None:
-        """Watch until SIGTERM or SIGINT, then stop both."""
+        """Upgrade the database while both start, and watch until SIGTERM or SIGINT.
+
+        Raises:
+            StorageError: If the database cannot be used.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda number, frame: self._leave.set())
         adopt_orphans()  # also as the first process of a container, which nobody else cleans
+        try:
+            self._look()
+            # They import for a second, and wait at the gate before they open the database.
+            schema.upgrade(self._settings)
+            os.close(self._gate_end)
+            self._watch()
+        finally:
+            self._stop()
+
+    def _watch(self) -> None:
         sweep_at = 0.0
-        # This thread must start the processes: they end with the thread that started them.
         while not self._leave.is_set():
-            for service in self._services:
-                service.look(time.monotonic())
+            self._look()
             if time.monotonic() >= sweep_at:
                 running = [service.process for service in self._services if service.process]
                 end_strays({process.pid for process in running})
                 sweep_at = time.monotonic() + _SWEEP_SECONDS
             self._leave.wait(_TICK)
-        self._stop()
+
+    def _look(self) -> None:
+        # This thread must start the processes: they end with the thread that started them.
+        for service in self._services:
+            service.look(time.monotonic())
 
     def _stop(self) -> None:
         running = [service.process for service in self._services if service.process is not None]

@@ -106,6 +106,30 @@ class Ansatz:
         identities = np.tile(np.eye(4, dtype=self.blocks.dtype), (extra, 1, 1))
         return deeper.with_blocks(np.concatenate([self.blocks, identities]))
 
+    def on(self, state: np.ndarray) -> "Ansatz":
+        """Return the same circuit written on another product state, shape (n, 2).
+
+        The first block on each qubit takes in what turns the new state into the old one; there
+        must be one on every qubit whose state changes.
+
+        Example:
+            >>> zeros, ones = np.tile([1.0, 0.0], (2, 1)), np.tile([0.0, 1.0], (2, 1))
+            >>> moved = Ansatz(zeros, 1, np.eye(4)[None]).on(ones)
+            >>> np.abs(moved.blocks[0]).argmax(axis=1).tolist()
+            [3, 2, 1, 0]
+        """
+        if np.array_equal(state, self.state):
+            return self
+        turns = [
+            preparation(a) @ preparation(b).conj().T for a, b in zip(self.state, state, strict=True)
+        ]
+        blocks, met = self.blocks.astype(complex), set()
+        for number, bond in enumerate(j for bonds in self.bonds for j in bonds):
+            left, right = (np.eye(2) if j in met else turns[j] for j in (bond, bond + 1))
+            blocks[number] = blocks[number] @ np.kron(left, right)
+            met |= {bond, bond + 1}
+        return replace(self, state=state, blocks=blocks)
+
     def circuit(self) -> Circuit:
         """Return the circuit on |0...0>: preparation of the product state, then the blocks."""
         gates = [Gate((j,), preparation(state)) for j, state in enumerate(self.state)]

@@ -80,6 +80,9 @@ class Checkpoints:
             before.hardlink_to(path)
         save_arrays(path, {"problem": self._problem, **arrays})
 
+    def begin(self, arrays: dict[str, np.ndarray]) -> None:
+        """Hear where an optimization starts; it can be made again, so nothing is kept here."""
+
     def save_in_time(self, name: str, arrays: Callable[[], dict[str, np.ndarray]]) -> None:
         """Keep arrays under a name, unless the last time is not long ago."""
         now = time.monotonic()

@@ -74,7 +74,7 @@ class Event:
     """Something that happened to a job.
 
     Attributes:
-        seq: 1, 2, 3, ... without gaps.
+        seq: 1, 2, 3, ...; without gaps until a day after the job finished.
         kind: "state", "progress" or "message".
         data: What happened.
     """
@@ -189,9 +189,15 @@ class Client:
         """Cancel a job; its best circuit so far is kept."""
         return _job(self._send("POST", f"/v1/jobs/{_id(job)}/cancel"))
 
-    def retry(self, job: Job | str) -> Job:
-        """Submit a finished job again; the new one goes on from its last checkpoint."""
-        return _job(self._send("POST", f"/v1/jobs/{_id(job)}/retry", repeat=False))
+    def retry(self, job: Job | str, *, idempotency_key: str | None = None) -> Job:
+        """Submit a finished job again; the new one goes on from its last checkpoint.
+
+        Args:
+            job: The job or its id.
+            idempotency_key: Two calls with one key give one job; made up if missing.
+        """
+        headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+        return _job(self._send("POST", f"/v1/jobs/{_id(job)}/retry", headers=headers))
 
     def delete(self, job: Job | str) -> None:
         """Delete a finished job with its files."""

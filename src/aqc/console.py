@@ -182,15 +182,15 @@ def sweep_table(sweep: list[dict[str, Any]]) -> str:
         sweep: `sweep` of a result.json.
 
     Example:
-        >>> entry = {"layers": 3, "infidelity": 0.01, "trotter_infidelity": 0.25}
+        >>> entry = {"layers": 3, "infidelity": 0.01, "start_infidelity": 0.25}
         >>> print(sweep_table([entry | {"evaluations": 40, "status": "stalled"}]))
-        layers  infidelity  Trotter start  evaluations  status
+        layers  infidelity  not optimized  evaluations  status
              3        0.01           0.25           40  stalled
     """
-    lines = ["layers  infidelity  Trotter start  evaluations  status"]
+    lines = ["layers  infidelity  not optimized  evaluations  status"]
     lines += [
         f"{entry['layers']:6}  {_short(entry['infidelity']):>10}  "
-        f"{_short(entry['trotter_infidelity']):>13}  {entry['evaluations']:11}  {entry['status']}"
+        f"{_short(entry['start_infidelity']):>13}  {entry['evaluations']:11}  {entry['status']}"
         for entry in sweep
     ]
     return "\n".join(lines)

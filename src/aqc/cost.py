@@ -4,6 +4,10 @@ from aqc.errors import InputError
 
 MAX_DENSE_QUBITS = 14
 
+# Multiplications below which a third of a second less of compilation is worth more than a tenth of
+# the run time.
+_BRIEF_WORK = 4e10
+
 # Bonds are padded to a multiple of this, so that targets of similar size share a compilation.
 _BOND_BUCKET = 8
 
@@ -69,6 +73,16 @@ def work(num_qubits: int, layers: int, chi: int, engine: str) -> float:
     cells, depth = (num_qubits + 1) // 2, crossing_layers(layers)
     chi = padded_bond(chi)
     return 3.0 * cells * _boundary(depth) * (16 * depth * chi + 2 * chi**2)
+
+
+def is_brief(num_qubits: int, layers: int, chi: int, engine: str, evaluations: int) -> bool:
+    """Return whether code that is compiled sooner wins over code that runs faster.
+
+    Example:
+        >>> is_brief(20, 5, 16, "exact", 200), is_brief(100, 11, 48, "exact", 200)
+        (True, False)
+    """
+    return work(num_qubits, layers, chi, engine) * evaluations < _BRIEF_WORK
 
 
 def memory(num_qubits: int, layers: int, chi: int, engine: str, itemsize: int = 16) -> float:

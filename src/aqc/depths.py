@@ -1,9 +1,10 @@
 """Fits at one depth or at several: a sweep over depths, or a search for the fewest layers.
 
-Each depth starts at Trotter's circuit or, with identity layers added, at the best shallower fit,
-whichever has the higher fidelity. So the infidelity does not rise with the depth, and the search
-may climb by two layers (Trotter's formula has second order at odd numbers) and then look at the one
-number between the last depth that failed and the first that did not.
+Each depth starts at its own start (Trotter's circuit, if nothing else is asked for) or at the best
+shallower fit with identity layers added, whichever has the higher fidelity. So the infidelity does
+not rise with the depth, and the search may climb by two layers (Trotter's formula has second order
+at odd numbers) and then look at the one number between the last depth that failed and the first
+that did not.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from aqc.ansatz import Ansatz
+from aqc.blocks import BLOCKS
 from aqc.checkpoint import Checkpoints
 from aqc.estimate import deepest_layers
 from aqc.fit import fit
+from aqc.methods import method_named
 from aqc.mps import MPS
 from aqc.optimize import Optimum, State
 from aqc.problem import Problem
@@ -33,15 +36,15 @@ class Depth:
         ansatz: With the best blocks.
         optimum: How the optimizer got there.
         compile_seconds: Time spent in XLA, by this process.
-        start: "trotter", or "shallower" for the best shallower fit.
-        trotter_infidelity: 1 - F of Trotter's circuit with as many layers.
+        start: "own", or "shallower" for the best shallower fit.
+        start_infidelity: 1 - F of its own start, before any optimization.
     """
 
     ansatz: Ansatz
     optimum: Optimum
     compile_seconds: float
     start: str
-    trotter_infidelity: float
+    start_infidelity: float
 
     @property
     def layers(self) -> int:
@@ -58,7 +61,7 @@ class Depth:
         return {
             "layers": self.layers,
             "infidelity": self.infidelity,
-            "trotter_infidelity": self.trotter_infidelity,
+            "start_infidelity": self.start_infidelity,
             "start": self.start,
             "evaluations": self.optimum.evaluations,
             "status": self.optimum.status,
@@ -74,7 +77,7 @@ def fit_depths(
         problem: What problem.json holds. A list of depths is fitted beyond the goal, as far as
             `optimizer.max_steps` evaluations for each depth go; else a fit ends at the goal.
         target: The state to reach.
-        start: Returns Trotter's circuit for a number of layers.
+        start: Returns the own start of a number of layers.
         report: Called with a `Progress` after every step.
         kept: Where work is kept, and where it goes on from.
 
@@ -161,8 +164,9 @@ def _fit_one(
     rivals = []
     if shallower:
         best = min(shallower, key=lambda depth: depth.infidelity)
-        if np.array_equal(best.ansatz.state, first.state):  # always so for an evolution
-            rivals = [best.ansatz.deepened(layers)]
+        rivals = [best.ansatz.deepened(layers).on(first.state)]
+    if kept:
+        kept.begin({"blocks": first.blocks, **first.frame()})
     report(Progress("compile", None, before, layers=shown))
     fitted = fit(
         first,
@@ -170,7 +174,7 @@ def _fit_one(
         rivals=rivals,
         objective=problem.objective,
         overlap_method=problem.overlap,
-        optimizer=problem.optimizer.name,
+        optimizer=method_named(problem.optimizer.name, most, BLOCKS[first.block].num_parameters),
         max_evaluations=most,
         goal=0.0 if isinstance(problem.ansatz.layers, tuple) else problem.goal.infidelity,
         on_step=on_step,
@@ -181,7 +185,7 @@ def _fit_one(
         fitted.ansatz,
         fitted.optimum,
         fitted.compile_seconds,
-        ("trotter", "shallower")[fitted.start],
+        ("own", "shallower")[fitted.start],
         float(-np.expm1(logs[0])) if logs else fitted.optimum.history[0][1],
     )
 
@@ -198,7 +202,7 @@ def _arrays(done: list[Depth]) -> dict[str, np.ndarray]:
         optimum = depth.optimum
         parts = {
             "blocks": depth.ansatz.blocks,
-            "trotter": np.array(depth.trotter_infidelity),
+            "started": np.array(depth.start_infidelity),
             "words": np.array([depth.start, optimum.status]),
             "history": np.array(optimum.history, dtype=float),
             "evaluations": np.array(optimum.evaluations),
@@ -222,5 +226,5 @@ def _restored(kept: Checkpoints | None, start: Start) -> list[Depth]:
         history = tuple((int(count), value) for count, value in part["history"].tolist())
         optimum = Optimum(State.restored(state), status, int(part["evaluations"]), history)
         ansatz = start(layers).with_blocks(part["blocks"])
-        done.append(Depth(ansatz, optimum, 0.0, begun, float(part["trotter"])))
+        done.append(Depth(ansatz, optimum, 0.0, begun, float(part["started"])))
     return done

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from aqc.cost import MAX_DENSE_QUBITS, choose_engine, memory, work
+from aqc.cost import MAX_DENSE_QUBITS, choose_engine, is_brief, memory, work
 from aqc.errors import InputError
 from aqc.forecast import LAYERS_PER_STEP, Forecast, forecast
 from aqc.given import GivenCircuit
@@ -24,10 +24,11 @@ from aqc.settings import MAX_LAYERS
 from aqc.threads import one_blas_thread
 
 # Measured peaks of whole processes, in bytes: what the imported libraries occupy; what compiling
-# the contraction adds, figures and files included, and for each layer (up to 13; the code of a
-# scan over state vectors does not grow); the compiled code that stays.
-_LIBRARIES, _COMPILING, _COMPILING_PER_LAYER, _COMPILED = 230e6, 280e6, 12e6, 130e6
-_WRITING_PER_QUBIT = 60e3
+# the contraction adds, figures and files included, and for each layer of the exact scan; what it
+# adds where a brief fit is compiled quickly; the compiled code that stays.
+_LIBRARIES, _COMPILING, _COMPILING_PER_LAYER = 230e6, 280e6, 12e6
+_COMPILING_BRIEF, _COMPILED = 240e6, 130e6
+_WRITING_PER_QUBIT = 90e3
 # Tensors of the simulated circuit that exist at once: qiskit-aer's, two copies, the normalized
 # ones; a part of the bonds is smaller than the largest.
 _CIRCUIT_COPIES = 3.0
@@ -227,10 +228,13 @@ def _needed(problem: Problem, seen: Forecast, layers: int) -> float:
     """Return the bytes of the largest phase."""
     n, chi = problem.num_qubits, seen.bond
     target = 32.0 * n * chi**2
-    evaluation = memory(n, layers, chi, choose_engine(n, layers, chi, problem.overlap))
+    engine = choose_engine(n, layers, chi, problem.overlap)
+    compiling = _COMPILING + (_COMPILING_PER_LAYER * layers if engine == "exact" else 0)
+    if is_brief(n, layers, chi, engine, problem.optimizer.max_steps):
+        compiling = _COMPILING_BRIEF
     phases = [
         3 * target,
-        target + _COMPILING + _COMPILING_PER_LAYER * min(layers, 13) + evaluation,
+        target + compiling + memory(n, layers, chi, engine),
         2 * target + _COMPILED + _certifying(problem, seen, layers),
     ]
     return _LIBRARIES + max(phases) + _WRITING_PER_QUBIT * n

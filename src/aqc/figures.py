@@ -4,8 +4,9 @@ Figures are built without pyplot (no global state, safe in threads), and a circu
 collection of rectangles, so that 1000 qubits draw in about a second.
 """
 
+import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -122,8 +123,8 @@ def depth_sweep(
     """Draw the infidelity against the number of layers, on a log axis.
 
     Args:
-        depths: For each depth (layers, 1 - F of the fit, 1 - F of Trotter's circuit with as many
-            layers), in ascending order.
+        depths: For each depth (layers, 1 - F of the fit, 1 - F of Trotter's circuit of so many
+            layers or another start), in ascending order.
         goal: The infidelity asked for.
         dark: Light on dark.
 
@@ -149,7 +150,7 @@ def depth_sweep(
         axes.plot(layers, values, marker, color=color, linewidth=1.8, markersize=5)[0]
         for values, marker, color in ((trotter, "s--", theme.trotter), (fitted, "o-", theme.line))
     ]
-    legend = axes.legend(lines, ["Trotter, as many layers", "optimized"], fontsize=9)
+    legend = axes.legend(lines, ["its start, not optimized", "optimized"], fontsize=9)
     legend.get_frame().set(facecolor=theme.paper, edgecolor=theme.grid)
     for text in legend.get_texts():
         text.set_color(theme.ink)
@@ -211,12 +212,37 @@ def save(figure: Figure, path: Path | str, *, dpi: int = 150) -> None:
         path: The file, replaced when it exists; its suffix .png or .svg decides.
         dpi: Pixels per inch of a PNG.
     """
-    suffix = Path(path).suffix.lstrip(".")
-    metadata = {"Date": None} if suffix == "svg" else None
+    path = Path(path)
+    path.write_bytes(render(figure, path.suffix.lstrip("."), dpi=dpi))
+
+
+def render(figure: Figure, format: str, *, dpi: int = 150) -> bytes:
+    """Return a figure as the content of a file; the same figure gives the same bytes.
+
+    Args:
+        figure: What to draw.
+        format: "png" or "svg".
+        dpi: Pixels per inch of a PNG.
+
+    Example:
+        >>> render(brickwork(2, [[(0, 1.0)]]), "png")[1:4]
+        b'PNG'
+    """
+    metadata = {"Date": None} if format == "svg" else None
+    content = io.BytesIO()
     with rc_context({"svg.hashsalt": "aqc"}):
         figure.savefig(
-            path, format=suffix, dpi=dpi, facecolor=figure.get_facecolor(), metadata=metadata
+            content, format=format, dpi=dpi, facecolor=figure.get_facecolor(), metadata=metadata
         )
+    return content.getvalue()
+
+
+FIGURES: dict[str, Callable[..., Figure]] = {
+    "circuit": brickwork,
+    "convergence": convergence,
+    "sweep": depth_sweep,
+}
+"""What is drawn of a compile, by the name of its file."""
 
 
 def _blank(width: float, height: float, theme: _Theme) -> Figure:

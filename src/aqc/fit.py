@@ -17,13 +17,14 @@ import numpy as np
 from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
-from aqc.cost import choose_engine, work
+from aqc.cost import choose_engine, is_brief, work
 from aqc.executables import compiled
 from aqc.flip import FlipCost
+from aqc.methods import METHODS, Method
 from aqc.metric import fubini_study
 from aqc.mps import MPS
 from aqc.objective import evaluate
-from aqc.optimize import METHODS, Method, Optimum, State, minimize
+from aqc.optimize import Optimum, State, minimize
 
 # Rounding error of -(log F)/n, for which each cell of the scan gives its share.
 _NOISE = {"complex64": 3e-8, "complex128": 1e-15}
@@ -31,9 +32,6 @@ _NOISE = {"complex64": 3e-8, "complex128": 1e-15}
 _SINGLE_GOAL = 1e-3
 # Double precision multiplications that are worth a second compilation.
 _SINGLE_WORK = 1.5e10
-# Multiplications below which code that is compiled a third of a second sooner wins over code that
-# runs a tenth faster.
-_QUICK_WORK = 4e10
 # The certificate computes the infidelity again by other sums: leave it room below the goal.
 _MARGIN = 1e-3
 
@@ -93,7 +91,7 @@ def fit(
         rivals: Other starts of the same shape; the one of highest fidelity is taken.
         objective: A key of `aqc.objective.OBJECTIVES`, or "flip".
         overlap_method: "auto", "exact" or "dense".
-        optimizer: A key of `aqc.optimize.METHODS`, or a method of one's own.
+        optimizer: A key of `aqc.methods.METHODS`, or a method of one's own.
         max_evaluations: Most evaluations of value and gradient.
         goal: Stop at this infidelity.
         on_step: Called after every accepted step with the state to go on from.
@@ -125,7 +123,7 @@ def fit(
     plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, goal)
     if resume is not None:
         plan = plan[plan.index(str(resume.point.dtype)) :]
-    quick = work(n, ansatz.layers, chi, engine) * max_evaluations < _QUICK_WORK
+    quick = is_brief(n, ansatz.layers, chi, engine, max_evaluations)
     state = resume
     seconds = 0.0
     starts: tuple[float, ...] = ()

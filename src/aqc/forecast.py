@@ -29,7 +29,7 @@ _HELD = 0.4
 # The certificate drops so much of the target's angle, shared by all gates of some ten layers, and
 # no less than this weight; the circuit has more singular values above it than the target by so much
 # (measured: 18 for 15, 66 for 63, 133 for 118).
-_SIMULATION_SHARE, _DEPTH, _CHOP, _EXCESS = 0.01, 10, 1e-16, 1.2
+_SIMULATION_SHARE, _DEPTH, _CHOP, _EXCESS = 0.02, 10, 1e-16, 1.2
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,21 @@ def product_factors(unitary: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None
     return left[:, 0].reshape(2, 2) * scale, right[0].reshape(2, 2) * (schmidt[0] / scale)
 
 
+def nearest_factors(unitary: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return 2x2 unitaries A, B whose product A x B is near U: the heaviest Schmidt pair's.
+
+    Example:
+        >>> a, b = nearest_factors(np.exp(0.3j) * pauli("XZ"))
+        >>> round(float(abs(np.trace(np.kron(a, b).conj().T @ pauli("XZ")))), 12)
+        4.0
+    """
+    operator = unitary.reshape(2, 2, 2, 2).transpose(0, 2, 1, 3).reshape(4, 4)
+    left, _, right = np.linalg.svd(operator)
+    a, _, b = np.linalg.svd(np.stack([left[:, 0].reshape(2, 2), right[0].reshape(2, 2)]))
+    factors: np.ndarray = a @ b
+    return factors[0], factors[1]
+
+
 def entangling_strength(unitaries: np.ndarray) -> np.ndarray:
     """Return how strongly two-qubit unitaries entangle: 0 for products, 2/3 for CX, 1 for SWAP.
 

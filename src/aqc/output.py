@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aqc.result import CompileResult
 
 RESULT = "result.json"
+FIGURES = "figures.json"
 
 # In the order in which they are put in place; a result.json says that the others are there.
 FILES = (
@@ -62,30 +63,37 @@ def check_directory(directory: Path, *, force: bool) -> None:
         raise InputError(f"--out {directory} cannot be written: {error.strerror}.") from error
 
 
-def write_result(directory: Path, result: "CompileResult", problem: "Problem") -> tuple[Path, ...]:
+def write_result(
+    directory: Path, result: "CompileResult", problem: "Problem", *, draw: bool = True
+) -> tuple[Path, ...]:
     """Write everything about a compile; nothing appears before all of it could be written.
 
     Args:
         directory: Where to; created when missing. Files of other names stay untouched.
         result: What was compiled.
         problem: What was asked.
+        draw: Draw the figures, which takes a third of a second; otherwise figures.json holds what
+            `aqc.figures.FIGURES` draws them from.
 
     Returns:
         The files.
     """
-    with tempfile.TemporaryDirectory(prefix=".aqc-", dir=_nearest(directory)) as name:
-        stage = Path(name)
+    with tempfile.TemporaryDirectory(prefix=".aqc-", dir=_nearest(directory)) as temporary:
+        stage = Path(temporary)
         _write_circuit(stage, result)
-        _write_figures(stage, result, problem)
+        if draw:
+            _write_figures(stage, result, problem)
+        else:
+            _write_json(stage / FIGURES, _figures(result, problem))
         _write_json(stage / "problem.json", problem.model_dump(mode="json"))
         _write_json(stage / RESULT, result.to_dict())
         directory.mkdir(parents=True, exist_ok=True)
-        for file in (RESULT, *SWEEP_FILES):
-            (directory / file).unlink(missing_ok=True)
-        files = tuple(file for file in (*SWEEP_FILES, *FILES) if (stage / file).exists())
-        for file in files:
-            os.replace(stage / file, directory / file)
-    return tuple(directory / file for file in files)
+        for name in (RESULT, *SWEEP_FILES):
+            (directory / name).unlink(missing_ok=True)
+        names = [name for name in (FIGURES, *SWEEP_FILES, *FILES) if (stage / name).exists()]
+        for name in names:
+            os.replace(stage / name, directory / name)
+    return tuple(directory / name for name in names)
 
 
 def read_result(directory: Path) -> dict[str, Any]:
@@ -117,21 +125,27 @@ def _write_circuit(stage: Path, result: "CompileResult") -> None:
 def _write_figures(stage: Path, result: "CompileResult", problem: "Problem") -> None:
     from aqc import figures
 
-    # The chain's brickwork: with a coupling map, the circuit has as many qubits as the device.
-    drawn = {
-        "circuit": figures.brickwork(problem.num_qubits, result.bricks),
-        "convergence": figures.convergence(
-            result.optimum.history,
-            result.trotter.infidelity if result.trotter else None,
-            problem.goal.infidelity,
-        ),
-    }
-    if len(result.depths) > 1:
-        depths = [(d.layers, d.infidelity, d.trotter_infidelity) for d in result.depths]
-        drawn["sweep"] = figures.depth_sweep(depths, problem.goal.infidelity)
-    for name, figure in drawn.items():
+    for name, data in _figures(result, problem).items():
+        figure = figures.FIGURES[name](**data)
         for suffix in ("png", "svg"):
             figures.save(figure, stage / f"{name}.{suffix}")
+
+
+def _figures(result: "CompileResult", problem: "Problem") -> dict[str, dict[str, Any]]:
+    """Return by name what each figure is drawn from, as JSON can hold it."""
+    found: dict[str, dict[str, Any]] = {
+        # The chain's brickwork: with a coupling map, the circuit has the device's qubits.
+        "circuit": {"num_qubits": problem.num_qubits, "layers": result.bricks},
+        "convergence": {
+            "history": result.optimum.history,
+            "trotter_infidelity": result.trotter.infidelity if result.trotter else None,
+            "goal": problem.goal.infidelity,
+        },
+    }
+    if len(result.depths) > 1:
+        depths = [(d.layers, d.infidelity, d.start_infidelity) for d in result.depths]
+        found["sweep"] = {"depths": depths, "goal": problem.goal.infidelity}
+    return found
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -17,13 +17,21 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.config import JsonDict
 
 from aqc import hamiltonian_json
 from aqc import initial_state as states
+from aqc.alternatives import (
+    MODEL_EXAMPLE,
+    check_alone,
+    mark_missing,
+    read_hamiltonian,
+    read_time,
+    requires_target,
+    without_default,
+)
 from aqc.checks import shown
 from aqc.errors import InputError
-from aqc.given import GivenCircuit, GivenState
+from aqc.given import GivenCircuit
 from aqc.given import to_json as given_to_json
 from aqc.hamiltonian import MAX_DENSE_QUBITS, Hamiltonian
 from aqc.settings import (
@@ -39,36 +47,6 @@ from aqc.settings import (
 from aqc.strict_json import parse_json
 
 _TERMS_EXAMPLE = {"num_qubits": 2, "terms": [["XX", [0, 1], 1.0], ["Z", [0], 0.5]]}
-_MODEL_EXAMPLE: JsonDict = {"model": "xxz_chain", "num_qubits": 50}
-
-
-def _requires_target(form: str) -> JsonDict:
-    target: JsonDict = {"required": [form], "properties": {form: {"type": "object"}}}
-    return {"required": ["target"], "properties": {"target": target}}
-
-
-def _without_default(schema: JsonDict) -> None:
-    schema.pop("default")  # an evolution has none
-
-
-# Stand for a field that an evolved state needs, but that is left out or null.
-_ABSENT, _NULL = object(), object()
-
-
-def _read_hamiltonian(value: Any) -> hamiltonian_json.HamiltonianInput | None:
-    if value is _ABSENT:
-        raise InputError(f"`hamiltonian` is required, such as {json.dumps(_MODEL_EXAMPLE)}.")
-    if value is None:
-        return None
-    return hamiltonian_json.read_hamiltonian(None if value is _NULL else value)
-
-
-def _read_time(value: Any) -> Any:
-    if value is _ABSENT:
-        raise InputError("`time` is required, such as 1.0.")
-    if value is _NULL:
-        raise InputError("`time` must be a number, but is null.")
-    return value
 
 
 def _read_initial_state(value: Any, info: ValidationInfo) -> states.InitialState:
@@ -79,44 +57,6 @@ def _num_qubits(info: ValidationInfo) -> int | None:
     given = getattr(info.data.get("target"), "given", None)
     sized = info.data.get("hamiltonian") or given  # absent when it was refused itself
     return None if sized is None else sized.num_qubits
-
-
-def _has_given_target(target: Any) -> bool:
-    if isinstance(target, TargetSettings):
-        return target.given is not None
-    names = ("circuit", "state")
-    return isinstance(target, Mapping) and any(target.get(name) is not None for name in names)
-
-
-def _too_much(given: GivenCircuit | GivenState, info: ValidationInfo) -> list[tuple[str, str]]:
-    """What does not go with a target that is given as a circuit or a state."""
-    faults = []
-    if info.data.get("time") is not None:
-        faults.append(
-            (
-                "/time",
-                "`time` must be left out where `target` is a circuit or a state: it is not "
-                "evolved any further.",
-            )
-        )
-    if info.data.get("initial_state", "zeros") != "zeros":
-        faults.append(
-            (
-                "/initial_state",
-                "`initial_state` must be left out where `target` is a circuit on "
-                "|0...0> or a state.",
-            )
-        )
-    hamiltonian = info.data.get("hamiltonian")
-    if hamiltonian is not None and hamiltonian.num_qubits != given.num_qubits:
-        faults.append(
-            (
-                "/hamiltonian/num_qubits",
-                f"`hamiltonian` must have {given.num_qubits} qubits, as "
-                f"the target has, but has {hamiltonian.num_qubits}; it may be left out.",
-            )
-        )
-    return faults
 
 
 class Problem(Settings):
@@ -134,29 +74,29 @@ class Problem(Settings):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"hamiltonian": _MODEL_EXAMPLE, "time": 1.0}],
+            "examples": [{"hamiltonian": MODEL_EXAMPLE, "time": 1.0}],
             "anyOf": [
                 {"required": ["hamiltonian", "time"]},
-                _requires_target("circuit"),
-                _requires_target("state"),
+                requires_target("circuit"),
+                requires_target("state"),
             ],
         }
     )
 
     hamiltonian: Annotated[
         hamiltonian_json.HamiltonianInput | None,
-        PlainValidator(_read_hamiltonian),
+        PlainValidator(read_hamiltonian),
         PlainSerializer(lambda value: value and hamiltonian_json.to_json(value)),
         WithJsonSchema(hamiltonian_json.JSON_SCHEMA),
-        Field(examples=[_MODEL_EXAMPLE, _TERMS_EXAMPLE], json_schema_extra=_without_default),
+        Field(examples=[MODEL_EXAMPLE, _TERMS_EXAMPLE], json_schema_extra=without_default),
     ] = None
     """The Hamiltonian in Pauli matrices, by its terms or by a model; required for an evolution."""
 
     time: Annotated[
         float | None,
-        BeforeValidator(_read_time),
+        BeforeValidator(read_time),
         WithJsonSchema({"type": "number"}),
-        Field(examples=[1.0], json_schema_extra=_without_default),
+        Field(examples=[1.0], json_schema_extra=without_default),
     ] = None
     """Evolution time t of exp(-i H t), in 1/energy, of any sign; required for an evolution."""
 
@@ -208,10 +148,7 @@ class Problem(Settings):
     @model_validator(mode="before")
     @classmethod
     def _evolution_needs_both(cls, fields: Any) -> Any:
-        if not isinstance(fields, Mapping) or _has_given_target(fields.get("target")):
-            return fields
-        found = {name: fields.get(name, _ABSENT) for name in ("hamiltonian", "time")}
-        return {**fields, **{name: _NULL if v is None else v for name, v in found.items()}}
+        return mark_missing(fields)
 
     @field_validator("target", mode="before")
     @classmethod
@@ -226,9 +163,8 @@ class Problem(Settings):
     @field_validator("target")
     @classmethod
     def _one_target(cls, target: TargetSettings, info: ValidationInfo) -> TargetSettings:
-        faults = _too_much(target.given, info) if target.given is not None else []
-        if faults:
-            raise InputError("\n".join(text for _, text in faults), faults[0][0], tuple(faults))
+        if target.given is not None:
+            check_alone(target.given, info.data)
         return target
 
     @field_validator("ansatz")

@@ -63,6 +63,21 @@ def refuses_in_sentences(validate: Callable[..., None]) -> Callable[..., None]:
     return init
 
 
+def unknown_field(owner: str, name: str, known: list[str]) -> str:
+    """Return the sentence about a field that is none.
+
+    Args:
+        owner: What has the fields, as the sentence begins.
+        name: What was given.
+        known: The fields that there are.
+
+    Example:
+        >>> unknown_field("The input", "tme", ["time", "seed"])
+        'The input has the fields time, seed, but not "tme"; did you mean `time`?'
+    """
+    return f"{owner} has the fields {', '.join(known)}, but not {shown(name)}{nearest(name, known)}"
+
+
 def _faults(error: ValidationError, settings: type[BaseModel]) -> Iterator[tuple[str, str]]:
     for item in error.errors(include_url=False):
         raised = item.get("ctx", {}).get("error")
@@ -83,12 +98,8 @@ def _sentence(item: dict[str, Any], settings: type[BaseModel]) -> str:
         hint = [f", such as {json.dumps(example)}" for example in examples[:1]]
         return f"{name} is required{''.join(hint)}."
     if item["type"] == "extra_forbidden":
-        known = list(_fields(settings, path[:-1]))
         owner = f"`{'.'.join(path[:-1])}`" if path[:-1] else "The input"
-        return (
-            f"{owner} has the fields {', '.join(known)}, but not {shown(path[-1])}"
-            f"{nearest(path[-1], known)}"
-        )
+        return unknown_field(owner, path[-1], list(_fields(settings, path[:-1])))
     if item["type"] not in _MUST:
         return f"{name} cannot be {shown(item['input'])}."
     must = _MUST[item["type"]].format(**item.get("ctx", {})).replace("'", '"')

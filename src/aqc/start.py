@@ -7,7 +7,7 @@ import numpy as np
 from aqc.ansatz import Ansatz
 from aqc.circuit import Gate
 from aqc.disentangle import disentangle, nearest_product
-from aqc.gates import evolution, exchanged
+from aqc.gates import evolution, exchanged, nearest_factors
 from aqc.given import GivenCircuit, RandomStart
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, log_overlap
@@ -142,7 +142,34 @@ def _continued(
         hamiltonian, time = dynamics
         fine = evolution(hamiltonian.bond_matrices(), time)
         gates += [Gate((j, j + 1), matrix) for j, matrix in enumerate(fine)]
-    return [*found, squeeze(states, gates, layers), identities(states, layers)]
+    plain = squeeze(states, gates, layers)
+    return [*found, plain, _squeeze_apart(states, gates, layers), identities(states, layers)]
+
+
+def _squeeze_apart(states: np.ndarray, gates: list[Gate], layers: int) -> Ansatz:
+    """Return what `squeeze` does after one-qubit gates were moved out of all blocks to the end.
+
+    A compiler leaves them anywhere between the blocks, so that no block is near the identity.
+    """
+    frames = [np.eye(2, dtype=complex) for _ in states]
+    bare = []
+    for gate in gates:
+        a, b = gate.qubits
+        turned = gate.matrix @ np.kron(frames[a], frames[b])
+        frames[a], frames[b] = nearest_factors(turned)
+        bare.append(Gate((a, b), np.kron(frames[a], frames[b]).conj().T @ turned))
+    squeezed = squeeze(states, bare, layers)
+    blocks, sites = squeezed.blocks.copy(), states.copy()
+    done: set[int] = set()
+    positions = [bond for bonds in squeezed.bonds for bond in bonds]
+    for number in reversed(range(len(blocks))):
+        pair = (positions[number], positions[number] + 1)
+        left, right = (np.eye(2) if q in done else frames[q] for q in pair)
+        blocks[number] = np.kron(left, right) @ blocks[number]
+        done.update(pair)
+    for site in set(range(len(sites))) - done:  # no block meets it
+        sites[site] = frames[site] @ sites[site]
+    return Ansatz(sites, layers, blocks)
 
 
 def _followed(first: Ansatz, hamiltonian: Hamiltonian, time: float, layers: int) -> Ansatz:

@@ -41,10 +41,10 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def any_settings(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceSettings:
-    """Settings of a fresh database, of either kind."""
+def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
+    """The address of a fresh database of either kind; None is SQLite in the data directory."""
     if request.param == "sqlite":
-        return make_settings(tmp_path / "data")
+        return None
     server: str = request.getfixturevalue("postgres_server")
     name = f"aqc_{abs(hash(tmp_path)):x}"
     url = sa.make_url(server).set(drivername="postgresql+psycopg")
@@ -52,9 +52,12 @@ def any_settings(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceSetti
     with engine.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     engine.dispose()
-    return make_settings(
-        tmp_path / "data", database_url=url.set(database=name).render_as_string(False)
-    )
+    return url.set(database=name).render_as_string(False)
+
+
+@pytest.fixture
+def any_settings(any_database: str | None, tmp_path: Path) -> ServiceSettings:
+    return make_settings(tmp_path / "data", database_url=any_database)
 
 
 @pytest.fixture

@@ -57,6 +57,17 @@ def noop(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     return {}
 
 
+def keep_much(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
+    """Leave memory behind."""
+    _KEPT.append(np.ones(120_000_000))
+    return {}
+
+
+def which(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
+    """Tell in which process it runs."""
+    return {"pid": os.getpid()}
+
+
 def loop(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     """Never end, whatever is ordered."""
     reporter.send("progress", stage="optimize", fraction=0.0)
@@ -121,7 +132,22 @@ def diverge(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     raise DivergenceError("The objective must be finite.")
 
 
-_RUNS = (count, noop, loop, until_asked, allocate, share, fork, fail, fill, refuse, diverge)
+_KEPT: list[np.ndarray] = []
+_RUNS = (
+    count,
+    noop,
+    keep_much,
+    which,
+    loop,
+    until_asked,
+    allocate,
+    share,
+    fork,
+    fail,
+    fill,
+    refuse,
+    diverge,
+)
 KINDS: dict[str, Callable[[Task, Reporter, Orders], dict[str, Any]]] = {
     run.__name__: run for run in _RUNS
 }

@@ -11,7 +11,7 @@ from aqc.compile import compile_problem
 from aqc.interop.files import load_circuit
 from aqc.interop.qasm import to_qasm3
 from aqc.problem import Problem
-from aqc_service.compile_job import write_best
+from aqc_service.best_so_far import write_best
 
 
 def test_the_best_of_single_precision_is_a_circuit(

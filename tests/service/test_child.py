@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,21 +16,38 @@ from aqc_service.protocol import Exit, Task
 
 
 @pytest.fixture
-def begin(tmp_path, monkeypatch):
+def begin(task, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
     children = []
 
     def begin(kind):
         child = Child(1, ["service_kinds"])
         children.append(child)
-        task = Task("j", 1, f"service_kinds:{kind}", "{}", str(tmp_path), (), 10**9, 0.1)
-        child.start(task)
+        child.start(task(kind))
         return child
 
     yield begin
     for child in children:
         child.kill()
         child.wait()
+
+
+@pytest.fixture
+def task(tmp_path):
+    def task(kind, name="j"):
+        directory = tmp_path / name
+        directory.mkdir(exist_ok=True)
+        return Task(name, 1, f"service_kinds:{kind}", "{}", str(directory), (), 10**9, 0.1)
+
+    return task
+
+
+def until(child, kind):
+    """Return what the child says up to a kind of message."""
+    heard = []
+    while not heard or heard[-1]["kind"] != kind:
+        heard.append(child.receive(60))
+    return heard
 
 
 def until_end(child):
@@ -41,14 +59,42 @@ def until_end(child):
 
 
 def first_progress(child):
-    while child.receive(60)["kind"] != "progress":
-        pass
+    until(child, "progress")
 
 
-def test_a_child_that_is_done_says_so(begin):
-    heard, code = until_end(begin("noop"))
-    assert [message["kind"] for message in heard] == ["ready", "done"]
-    assert code == Exit.DONE
+def test_a_child_that_is_done_says_so_and_is_ready_for_more(begin, task):
+    child = begin("noop")
+    for name in ("j", "k"):
+        heard = [message["kind"] for message in until(child, "done")]
+        assert heard == ["ready", "started", "done"]
+        child.start(task("noop", name))
+    assert child.exit_code() is None
+
+
+def test_what_a_task_changed_does_not_reach_the_next(begin, task):
+    child = begin("noop")
+    until(child, "done")
+    until(child, "ready")
+    process = psutil.Process(child.pid)
+    assert process.cwd() == "/"
+    most = resource.RLIM_INFINITY
+    assert process.rlimit(psutil.RLIMIT_DATA) == (most, most)
+    child.order("cancel")  # late, for the task that is done
+    child.start(task("count", "k"))
+    until(child, "done")
+
+
+def test_a_child_is_used_again_only_when_it_is_as_new(begin, monkeypatch):
+    child = begin("noop")
+    until(child, "done")
+    assert child.is_as_new()
+    greedy = begin("keep_much")
+    until(greedy, "done")
+    assert not greedy.is_as_new()
+    failed = begin("fail")
+    until_end(failed)
+    monkeypatch.setattr(failed, "receive", None)  # of one that is gone nothing is expected
+    assert not failed.is_as_new()
 
 
 @pytest.mark.parametrize("how", ["sigterm", "order"])
@@ -60,9 +106,8 @@ def test_a_child_told_to_leave_keeps_its_work(begin, tmp_path, how):
     else:
         child.order("cancel")
     heard, code = until_end(child)
-    assert code == Exit.CHECKPOINTED
-    assert "done" not in [message["kind"] for message in heard]
-    assert (tmp_path / "checkpoint/state.npz").is_file()
+    assert (heard[-1]["kind"], code) == ("stopped", Exit.CHECKPOINTED)
+    assert (tmp_path / "j/checkpoint/state.npz").is_file()
 
 
 @pytest.mark.parametrize(

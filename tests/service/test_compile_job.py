@@ -106,12 +106,40 @@ def test_the_best_so_far_has_the_infidelity_that_it_says(tmp_path):
     run(task(tmp_path / "attempt-1", asked), heard, Orders())
     best = [data for kind, data in heard.heard if kind == "best"][-1]
     directory = tmp_path / "attempt-1" / best["directory"]
-    found = Statevector(load_circuit(directory / "circuit.qpy")).data
+    found = written(directory)
     target = exact_state(asked)
     assert 1 - abs(np.vdot(target, found)) ** 2 == pytest.approx(best["infidelity"], abs=1e-7)
     labels = json.loads((directory / "result.json").read_text())
     assert (labels["best_so_far"], labels["certified"]) == (True, False)
     assert labels["infidelity"] == best["infidelity"]
+
+
+def test_a_job_has_a_circuit_from_its_target_on_and_the_newest_when_it_is_stopped(tmp_path):
+    asked = problem()
+    orders = Orders()
+
+    def stop(kind, data):
+        if kind == "progress" and data["stage"] == "certify":
+            orders.cancel.set()
+
+    ear = Ear(stop)
+    with pytest.raises(Stopped):
+        run(task(tmp_path / "attempt-1", asked, seconds=1e9), ear, orders)  # none is due
+    kinds = [kind if kind == "best" else data["stage"] for kind, data in ear.heard]
+    assert kinds.index("best") < kinds.index("compile")
+    first, last = [data for kind, data in ear.heard if kind == "best"]
+    assert (first["evaluations"], first["infidelity"]) == (0, None)
+    assert last["evaluations"] > 5
+    seed, found = (
+        1 - abs(np.vdot(exact_state(asked), written(tmp_path / "attempt-1" / best["directory"])))
+        for best in (first, last)
+    )
+    assert 1e-4 < seed < 0.5
+    assert found < seed / 10
+
+
+def written(directory):
+    return Statevector(load_circuit(directory / "circuit.qpy")).data
 
 
 def exact_state(asked):

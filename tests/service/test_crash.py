@@ -70,20 +70,34 @@ def test_kill_of_the_worker_gives_its_job_to_another(service):
     assert second.poll() is None
 
 
-def test_sigterm_hands_the_job_back_within_a_second(service):
+def test_sigterm_hands_the_job_back(service):
     first = service.start()
     job = service.submit()
     service.running(job.id)
-    asked = time.monotonic()
     first.terminate()
     queued = service.reach(job.id, "queued")
-    assert first.wait(5) == 0
-    assert time.monotonic() - asked < 2.0  # a second, and what a busy machine adds
+    assert first.wait(15) == 0
     assert (queued.attempt, queued.lost) == (1, 0)
     assert service.store.workers() == []
     service.start()
     done = assert_ended_as_if_nothing_was(service, job.id)
     assert (done.attempt, done.lost) == (2, 0)
+
+
+@pytest.mark.slow
+def test_sigterm_hands_the_job_back_within_a_second(service):
+    job = service.submit()
+    seconds = []
+    for _ in range(4):  # one of them undisturbed by what else the machine does
+        worker = service.start()
+        service.reach(job.id, "running")
+        wait_for(lambda: service.job(job.id).progress)
+        asked = time.monotonic()
+        worker.terminate()
+        service.reach(job.id, "queued", "succeeded")
+        assert worker.wait(15) == 0
+        seconds.append(time.monotonic() - asked)
+    assert min(seconds) < 1.0, seconds
 
 
 def test_a_frozen_worker_is_replaced_and_ends_when_it_wakes(service):

@@ -10,6 +10,7 @@ from harness import make_settings
 
 from aqc_service import schema
 from aqc_service.database import StorageError, make_data_directory, open_engine, writing
+from aqc_service.health import examine
 from aqc_service.store import Store
 
 
@@ -68,7 +69,7 @@ def test_a_data_directory_that_cannot_be_written_is_refused(tmp_path):
 
 
 def test_health_tells_of_storage_and_workers(service, monkeypatch):
-    health = service.store.health()
+    health = examine(service.store)
     assert {name: part["ok"] for name, part in health.items()} == {
         "storage": True,
         "database": True,
@@ -106,9 +107,9 @@ def test_a_full_disk_gives_a_sentence_and_loses_no_job(small_disk):
             file.write(b"x" * 4096)
     with pytest.raises(StorageError, match="cannot be used: .*full"):
         create_many(store)
-    assert not store.health()["storage"]["ok"]
+    assert not examine(store)["storage"]["ok"]
     ballast.unlink()
-    assert store.health()["storage"]["ok"]
+    assert examine(store)["storage"]["ok"]
     assert store.get(kept.id) == kept
     store.create("{}", num_qubits=1, memory_bytes=1, body_hash="-")
     assert all(store.queue.status(job.id) == "ENQUEUED" for job in store.list(limit=200)[0])

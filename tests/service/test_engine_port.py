@@ -81,13 +81,13 @@ def enqueue_at_once(service, clients, jobs):
 
 
 @pytest.mark.parametrize(
-    ("any_settings", "clients", "jobs"),
+    ("any_database", "clients", "jobs"),
     [
         ("sqlite", 2, 100),
         pytest.param("sqlite", 4, 1000, marks=pytest.mark.slow),
         pytest.param("postgresql", 4, 1000, marks=pytest.mark.slow),
     ],
-    indirect=["any_settings"],
+    indirect=["any_database"],
 )
 def test_jobs_from_many_processes_run_once_each(any_service, clients, jobs, record_property):
     any_service.settings = any_service.settings.model_copy(update={"slots": 50})

@@ -12,7 +12,6 @@ import pytest
 from harness import Service, make_settings, wait_for
 
 from aqc import kernels
-from aqc_service.artifacts import attempt_directory
 from aqc_service.kernel_input import submit
 from aqc_service.records import Job
 
@@ -80,9 +79,7 @@ def test_the_result_is_the_function_s(service: Service) -> None:
 def test_after_kill_9_it_goes_on_from_its_checkpoint(service: Service) -> None:
     service.start()
     job = post(service, LONG)
-    service.running(job.id)
-    first = attempt_directory(service.settings.jobs_dir, job.id, 1) / "checkpoint/state.npz"
-    wait_for(first.exists)
+    wait_for(lambda: (service.job(job.id).progress or {}).get("fraction", 0.0) > 0.2)
     os.kill(service.child_of(job.id), signal.SIGKILL)
     ended = service.reach(job.id, "succeeded", "failed")
     assert (ended.state, ended.attempt, ended.lost) == ("succeeded", 2, 1), ended.message
@@ -90,7 +87,7 @@ def test_after_kill_9_it_goes_on_from_its_checkpoint(service: Service) -> None:
     events = service.store.events(job.id)
     second = next(i for i, event in enumerate(events) if event.data == begun)
     fractions = [event.data["fraction"] for event in events[second:] if event.kind == "progress"]
-    assert fractions[0] > 0.01  # not from the beginning
+    assert fractions[0] > 0.05  # not from the beginning
     np.testing.assert_allclose(result(service, job.id)["lora_a"], expected(LONG).lora_a, atol=1e-9)
 
 
@@ -100,8 +97,9 @@ def test_cancelled_and_run_again_it_goes_on(service: Service) -> None:
     service.running(job.id)
     service.store.request_cancel(job.id)
     assert service.reach(job.id, "cancelled", "succeeded").state == "cancelled"
-    again = service.store.retry(job.id)
-    assert again is not None
+    made = service.store.retry(job.id)
+    assert made is not None
+    again, _ = made
     ended = service.reach(again.id, "succeeded", "failed")
     assert ended.state == "succeeded", ended.message
     np.testing.assert_allclose(

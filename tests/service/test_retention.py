@@ -6,6 +6,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from aqc_service import tables
+from aqc_service.attempts import Attempts
 from aqc_service.database import now, writing
 from aqc_service.retention import sweep
 
@@ -40,3 +41,29 @@ def test_files_without_a_job_go_once_they_are_old(service):
     sweep(service.store, keep_days=30)
     assert fresh.exists()
     assert not stale.exists()
+
+
+def test_progress_is_thinned_a_day_later_and_loses_no_point(any_service):
+    store = any_service.store
+    attempts = Attempts(store.engine)
+    spent = {"wall_seconds": 1.0, "cpu_seconds": 1.0}
+    jobs = [attempts.start(any_service.submit().id, "w") for _ in range(2)]
+    for job in jobs:
+        for k in range(250):
+            attempts.report(job, {"evaluations": k}, points=[(k, 1 / (k + 1))], **spent)
+            if k == 100:
+                attempts.tell(job, "half way")
+        attempts.finish(job, "succeeded", **spent)
+    old, young = (job.id for job in jobs)
+    before = store.events(old)
+    age(store, old, 2)
+    for _ in range(2):
+        sweep(store, keep_days=30)
+        after = store.events(old)
+        assert len(after) < 120
+        for kind in ("state", "message"):
+            assert [e for e in after if e.kind == kind] == [e for e in before if e.kind == kind]
+        points = [point[0] for e in after for point in e.data.get("points", ())]
+        assert points == list(range(250))
+        assert after[-2].data["evaluations"] == 249
+    assert len(store.events(young)) == len(before)

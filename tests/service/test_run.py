@@ -95,6 +95,6 @@ def test_a_database_that_fails_for_a_while_stops_nothing_and_loses_no_point(watc
     messages = [progress(k) for k in range(1, 10)]
     done = {"kind": "done", "result": {"x": 1}}
     outcome, _ = watch(Script({"kind": "ready"}, *messages, done), Failing(watch.attempts), job)
-    assert (outcome.code, outcome.cause, outcome.result) == (0, None, {"x": 1})
+    assert (outcome.code, outcome.cause, outcome.result) == (None, None, {"x": 1})
     points = [p[0] for e in service.store.events(job.id) for p in e.data.get("points", ())]
     assert points == list(range(1, 10))

@@ -135,9 +135,13 @@ def test_a_retry_is_a_new_job(store, submit):
     with pytest.raises(JobNotFinished, match="finished to be retried, but is queued"):
         store.retry(job.id)
     store.request_cancel(job.id)
-    again = store.retry(job.id, request_id="r")
+    again, replayed = store.retry(job.id, request_id="r", idempotency_key="k2")
+    assert not replayed
     assert (again.state, again.retry_of, again.tags) == ("queued", job.id, ("t",))
     assert again.id > job.id
+    assert store.retry(job.id, idempotency_key="k2") == (again, True)
+    with pytest.raises(IdempotencyConflict):
+        store.retry(job.id, idempotency_key="k")
     assert store.retry("0" * 32) is None
 
 

@@ -24,6 +24,7 @@ def api(
     from aqc_service.api.server import serve_api
 
     processes.follow_supervisor()
+    processes.wait_at_gate()
     settings = read_settings(host=host, port=port, data_dir=data_dir, allow_open=allow_open)
     settings.check_exposure()
     logs.configure(as_json=settings.log_json)

@@ -15,6 +15,7 @@ from aqc_service.api.conditional import best_type
 from aqc_service.api.context import StoreDep, find_job, known_parameters
 from aqc_service.api.problems import Refusal, documented
 from aqc_service.api.schemas import EventPage, EventView
+from aqc_service.states import TERMINAL
 from aqc_service.store import Store
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(known_parameters)])
@@ -22,7 +23,8 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(known
 STREAM = "text/event-stream"
 MAX_STREAMS = 256
 MAX_EVENTS = 1000
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.1
+LOOK_SECONDS = 2.0
 KEEP_ALIVE_SECONDS = 15.0
 RECONNECT_MILLISECONDS = 500
 _MAX_SEQ = 2**31 - 1
@@ -134,26 +136,30 @@ async def _counted(streams: Streams, lines: AsyncIterator[str]) -> AsyncIterator
 async def _follow(store: Store, job_id: str, after: int, streams: Streams) -> AsyncIterator[str]:
     """Yield a job's events as they come, until it is finished."""
     yield f"retry: {RECONNECT_MILLISECONDS}\n\n"
-    spoken = time.monotonic()
+    spoken = looked = time.monotonic()
     while not streams.closing:
         events = await run_in_threadpool(store.events, job_id, after, MAX_EVENTS)
         for event in events:
             yield _message(EventView.of(event))
             after = event.seq
+        now = time.monotonic()
         if events:
-            spoken = time.monotonic()
-            if len(events) == MAX_EVENTS:
-                continue
-        job = await run_in_threadpool(store.get, job_id)
-        if job is None or (job.is_terminal and after >= job.version):
-            state = "deleted" if job is None else job.state
-            yield f"event: end\ndata: {json.dumps({'state': state})}\n\n"
+            spoken = now
+        # The last event says how the job ended; of a deleted job only its absence tells.
+        ended = events[-1].data["state"] if events and events[-1].kind == "state" else None
+        if not events and now - looked > LOOK_SECONDS:
+            looked = now
+            job = await run_in_threadpool(store.get, job_id)
+            if job is None or (job.is_terminal and job.version <= after):
+                ended = "deleted" if job is None else job.state
+        if ended == "deleted" or ended in TERMINAL:
+            yield f"event: end\ndata: {json.dumps({'state': ended})}\n\n"
             return
-        if job.version <= after:
-            await asyncio.sleep(POLL_SECONDS)
-        if time.monotonic() - spoken > KEEP_ALIVE_SECONDS:
+        if now - spoken > KEEP_ALIVE_SECONDS:
             yield ": still here\n\n"
-            spoken = time.monotonic()
+            spoken = now
+        if len(events) < MAX_EVENTS:
+            await asyncio.sleep(POLL_SECONDS)
 
 
 def _message(event: EventView) -> str:

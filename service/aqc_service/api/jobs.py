@@ -94,8 +94,7 @@ async def submit_job(
             request_id=request_id,
         )
     )
-    headers = {"Idempotency-Replayed": "true"} if replayed else {}
-    return await accepted(request, store, job, headers, wait=preferred_wait(prefer))
+    return await accepted(request, store, job, replayed, wait=preferred_wait(prefer))
 
 
 @router.get("", response_model=JobPage, responses={200: describe.PAGE, **documented(400, 503)})
@@ -196,10 +195,14 @@ async def cancel_job(store: StoreDep, job_id: describe.JobId) -> Response:
     "/{job_id}/retry",
     status_code=202,
     response_model=JobDetail,
-    responses={202: describe.ACCEPTED, **documented(400, 404, 409, 503)},
+    responses={202: describe.ACCEPTED, **documented(400, 404, 409, 422, 503)},
 )
 async def retry_job(
-    request: Request, store: StoreDep, request_id: RequestId, job_id: describe.JobId
+    request: Request,
+    store: StoreDep,
+    request_id: RequestId,
+    job_id: describe.JobId,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Submit a finished job again, as a new job that goes on from the last checkpoint.
 
@@ -208,10 +211,12 @@ async def retry_job(
     ```
     """
     await find_job(store, job_id)
-    job = await run_in_threadpool(store.retry, job_id, request_id)
-    if job is None:
+    made = await run_in_threadpool(
+        lambda: store.retry(job_id, idempotency_key=idempotency_key, request_id=request_id)
+    )
+    if made is None:
         raise _deleted()
-    return await accepted(request, store, job, {}, wait=0)
+    return await accepted(request, store, *made, wait=0)
 
 
 @router.delete(
@@ -245,12 +250,14 @@ async def finished(store: Store, job: Job, seconds: int) -> Job:
 
 
 async def accepted(
-    request: Request, store: Store, job: Job, headers: dict[str, str], *, wait: int
+    request: Request, store: Store, job: Job, replayed: bool, *, wait: int
 ) -> Response:
     """Return the answer to a new job: 202, or 200 when it finished within `wait` seconds."""
     job = await finished(store, job, wait)
     notes = await _notes(store, [job])
-    headers = {"Location": job_path(job.id), **headers}
+    headers = {"Location": job_path(job.id)}
+    if replayed:
+        headers["Idempotency-Replayed"] = "true"
     if job.is_terminal and wait:
         response = _json(JobDetail.of(job, notes), 200, headers)
     else:

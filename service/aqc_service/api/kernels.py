@@ -198,10 +198,10 @@ def _endpoint(slug: str, operation: dict[str, Any]) -> Any:
             )
         )
         job = await finished(store, job, preferred_wait(prefer))
-        headers = {"Idempotency-Replayed": "true"} if replayed else {}
+        response = await accepted(request, store, job, replayed, wait=0)
         if wants_job:
-            headers["Preference-Applied"] = "respond-async"
-        return await accepted(request, store, job, headers, wait=0)
+            response.headers["Preference-Applied"] = "respond-async"
+        return response
 
     return run_kernel
 

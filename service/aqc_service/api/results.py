@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from aqc_service.api import describe
+from aqc.output import FIGURES
+from aqc_service.api import describe, plots
 from aqc_service.api.conditional import best_type, conditional, digest
 from aqc_service.api.context import StoreDep, find_job, known_parameters
 from aqc_service.api.problems import RETRY_SECONDS, Refusal, documented
@@ -127,9 +128,15 @@ async def job_plot(
     ```
     """
     job = await find_job(store, job_id)
-    name = f"{plot}.{extension}"
-    file = await run_in_threadpool(_result_file, store, job, name, False)
-    return _respond(request, file, _IMAGES[extension], dict(_HARMLESS))
+    data = await run_in_threadpool(_artifact, store, job.id, FIGURES)
+    content = None
+    if job.state == "succeeded" and data is not None:
+        drawn_from = await run_in_threadpool(_final, store, data)
+        content = await plots.draw(drawn_from.content, plot, extension)
+    if content is None:
+        raise _no_result(job, f"{plot}.{extension}", offered=False)
+    image = _File(content, hashlib.sha256(content).hexdigest(), final=True)
+    return _respond(request, image, _IMAGES[extension], dict(_HARMLESS))
 
 
 @router.get(

@@ -24,6 +24,7 @@ from aqc_service.api.submission import (
     Submission,
     read_submission,
 )
+from aqc_service.health import examine
 from aqc_service.store import MAX_PAGE
 
 router = APIRouter(prefix="/v1", tags=["service"], dependencies=[Depends(known_parameters)])
@@ -83,7 +84,7 @@ async def ready(store: StoreDep) -> Readiness:
     curl http://127.0.0.1:8765/v1/readyz
     ```
     """
-    report = await run_in_threadpool(store.health)
+    report = await run_in_threadpool(examine, store)
     failed = [part["message"] for part in report.values() if not part["ok"]]
     if failed:
         raise Refusal(

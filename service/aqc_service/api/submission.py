@@ -9,9 +9,11 @@ from typing import Any
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from aqc.checks import integer, printable, real_number, shown
+from aqc.checks import integer, pointer_to, printable, real_number, shown
 from aqc.errors import InputError
 from aqc.problem import Problem
+from aqc.refusals import unknown_field
+from aqc.settings import LimitSettings
 from aqc.strict_json import parse_json
 from aqc_service.api.problems import Refusal, refusal_of
 
@@ -19,6 +21,8 @@ MAX_BODY = 8 * 2**20
 MAX_NAME, MAX_TAGS, MAX_TAG = 200, 16, 64
 MAX_PRIORITY = 100
 MAX_WALL_SECONDS = 30 * 86400.0
+
+_OWN = ("name", "tags", "priority")  # and limits.wall_seconds
 
 # A caller that is still sending reads no answer; so much is read and dropped before it gets one.
 _DRAINED = 64 * 2**20
@@ -83,6 +87,8 @@ def parse_submission(content: Any) -> Submission:
             faults.extend(error.errors)
 
     fields = {name: kept(read, own.get(name)) for name, read in _READERS.items()}
+    problem, unknown = _without_unknown(problem)
+    faults += unknown
     checked = kept(Problem.from_dict, problem)
     if faults:
         raise InputError("\n".join(text for _, text in faults), faults[0][0], tuple(faults))
@@ -108,13 +114,33 @@ def _parse(body: bytes) -> Submission:
 
 def _split(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the service's own fields and the problem's."""
-    own = {name: content[name] for name in ("name", "tags", "priority") if name in content}
+    own = {name: content[name] for name in _OWN if name in content}
     problem = {name: value for name, value in content.items() if name not in own}
     limits = problem.get("limits")
     if isinstance(limits, Mapping) and "wall_seconds" in limits:
         own["wall_seconds"] = limits["wall_seconds"]
         problem["limits"] = {k: v for k, v in limits.items() if k != "wall_seconds"}
     return own, problem
+
+
+def _without_unknown(problem: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Take out fields that neither a problem nor the service has; return what is wrong with them.
+
+    The problem's own refusal would not know of the service's fields.
+    """
+    levels = [("", "The input", problem, [*Problem.model_fields, *_OWN])]
+    limits = problem.get("limits")
+    if isinstance(limits, Mapping):
+        problem["limits"] = limits = dict(limits)
+        levels.append(
+            ("/limits", "`limits`", limits, [*LimitSettings.model_fields, "wall_seconds"])
+        )
+    faults = []
+    for path, owner, fields, known in levels:
+        for name in [name for name in fields if name not in known]:
+            del fields[name]
+            faults.append((path + pointer_to(name), unknown_field(owner, name, known)))
+    return problem, faults
 
 
 def _read_name(value: Any) -> str | None:

@@ -82,7 +82,9 @@ class Array:
                         'have parts "re" and "im" of one shape',
                         f"they have the shapes {real.shape} and {imag.shape}",
                     )
-                value = real + 1j * imag
+                # Not real + 1j * imag, which makes a NaN of an infinity.
+                value = np.empty(real.shape, complex)
+                value.real, value.imag = real, imag
             else:
                 forms = 'a nested list, {"npy": base64}' + (
                     ' or {"re": nested list, "im": nested list}' * (self.kind == "complex")

@@ -1,11 +1,14 @@
 """The records of the shelf: a kernel, its operations, its paper and what became of its claims."""
 
+import contextlib
 import inspect
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from aqc.errors import InputError
+import numpy as np
+
+from aqc.errors import DivergenceError, InputError
 from aqc.kernels import _results
 from aqc.kernels._arrays import Form
 from aqc.kernels._display import kernel_html
@@ -140,9 +143,13 @@ class Operation:
 
         Args:
             arguments: From `signature.check`.
+
+        Raises:
+            DivergenceError: The numbers went out of range on the way.
         """
         function: Callable[..., Any] = self.function.__wrapped__  # type: ignore[attr-defined]
-        return function(**arguments)
+        with _in_our_words():
+            return function(**arguments)
 
     def run_steps(self, arguments: Arguments, state: Any = None) -> Steps:
         """Do the same step by step.
@@ -161,7 +168,8 @@ class Operation:
         self.is_short(checked)
         if self.steps is None:
             return self.run_checked(checked)
-        return (yield from self.steps(**checked, state=state))
+        with _in_our_words():
+            return (yield from self.steps(**checked, state=state))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the catalogue says of the operation."""
@@ -251,6 +259,18 @@ class Kernel:
 
     def _repr_html_(self) -> str:
         return kernel_html(self.to_dict())
+
+
+@contextlib.contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Turn what libraries raise at numbers beyond their range into an error of ours."""
+    try:
+        yield
+    except (np.linalg.LinAlgError, OverflowError, FloatingPointError) as error:
+        raise DivergenceError(
+            f"The computation met numbers that it cannot go on with ({error}); is the input "
+            "scaled sensibly?"
+        ) from error
 
 
 def drain(steps: Steps) -> Any:

@@ -156,6 +156,15 @@ def test_a_lost_answer_makes_no_second_job(transport, store):
     assert [found.id for found in store.list()[0]] == [job.id]
 
 
+def test_a_lost_answer_retries_no_job_twice(transport, store):
+    with Client("http://127.0.0.1", transport=transport) as client:
+        job = client.cancel(client.submit(MODEL, 0.5))
+    flaky = Flaky(transport, [httpx.ReadError("lost")])
+    with Client("http://127.0.0.1", transport=flaky) as client:
+        again = client.retry(job)
+    assert [found.id for found in store.list()[0]] == [again.id, job.id]
+
+
 def test_a_service_that_stays_away_is_said(transport):
     flaky = Flaky(transport, [httpx.ConnectError("refused")] * 9)
     with Client("http://127.0.0.1", transport=flaky) as client:

@@ -87,6 +87,7 @@ def test_what_is_not_json_is_400(api, store, body, fragment):
     [
         ({"time": "soon"}, "/time", "`time` must be a number"),
         ({"tme": 1}, "/tme", "did you mean `time`?"),
+        ({"nam": "x"}, "/nam", 'seed, name, tags, priority, but not "nam"; did you mean `name`?'),
         ({"name": 7}, "/name", "`name` must be a string, but is 7."),
         ({"name": "a\u0000b"}, "/name", "printable"),
         ({"name": "\ud800"}, "/name", "printable"),
@@ -96,9 +97,9 @@ def test_what_is_not_json_is_400(api, store, body, fragment):
         ({"priority": 101}, "/priority", "at most 100"),
         ({"priority": 1.0}, "/priority", "an integer"),
         ({"limits": {"wall_seconds": -1}}, "/limits/wall_seconds", "greater than 0"),
-        ({"limits": {"wall_secs": 1}}, "/limits/wall_secs", "has the fields"),
+        ({"limits": {"wall_secs": 1}}, "/limits/wall_secs", "memory_gb, wall_seconds, but not"),
         ({"limits": 3}, "/limits", "an object"),
-        ({"limits": {"memory_gb": 0.1}}, "/limits/memory_gb", "must cover the predicted 0.56 GB"),
+        ({"limits": {"memory_gb": 0.1}}, "/limits/memory_gb", "must cover the predicted 0."),
     ],
 )
 def test_a_field_at_fault_is_named_and_nothing_is_stored(api, store, changes, pointer, fragment):
@@ -326,6 +327,17 @@ def test_retry_makes_a_new_job_of_a_finished_one(api, job_id):
     job = response.json()
     assert (job["retry_of"], job["state"]) == (job_id, "queued")
     assert response.headers["Location"] == f"/v1/jobs/{job['id']}" != f"/v1/jobs/{job_id}"
+
+
+def test_retry_with_a_key_is_one_job(api, job_id):
+    api.post(f"/v1/jobs/{job_id}/cancel")
+    headers = {"Idempotency-Key": "again"}
+    first, second = (api.post(f"/v1/jobs/{job_id}/retry", headers=headers) for _ in range(2))
+    assert first.json()["id"] == second.json()["id"] != job_id
+    assert "Idempotency-Replayed" not in first.headers
+    assert second.headers["Idempotency-Replayed"] == "true"
+    other = api.post("/v1/jobs", json=PROBLEM, headers=headers)
+    refused(other, 422, "used before with another body")
 
 
 def test_delete_takes_finished_jobs_only(api, job_id):

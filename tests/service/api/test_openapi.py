@@ -49,6 +49,11 @@ print(*{name.split(".")[0] for name in sys.modules})
     assert HEAVY.isdisjoint(loaded)
 
 
+def test_drawing_a_plot_imports_neither_jax_nor_qiskit():
+    code = "import sys, aqc.figures; print(*{name.split('.')[0] for name in sys.modules})"
+    assert (HEAVY - {"matplotlib"}).isdisjoint(run_python(code).split())
+
+
 def test_the_application_is_there_in_a_second_and_a_half():
     # Processor time, so that a busy machine does not fail the test.
     code = """
@@ -58,7 +63,7 @@ from aqc_service.settings import ServiceSettings
 create_app(None, ServiceSettings())
 print(time.process_time())
 """
-    assert min(float(run_python(code)) for _ in range(3)) < 1.5
+    assert any(float(run_python(code)) < 1.5 for _ in range(3))
 
 
 def test_the_body_is_the_problem_and_the_services_own_fields():
@@ -97,8 +102,10 @@ def test_the_curl_commands_work_as_they_are(name, api, worker):
     job_id = api.post("/v1/jobs", json={**DOCUMENT_EXAMPLE, "name": "x"}).json()["id"]
     if name in ("job_result", "job_plot", "job_artifacts", "job_artifact"):
         worker.start(job_id)
-        files = ("circuit.qasm", "circuit.qpy", "result.json", "convergence.svg")
-        worker.succeed(job_id, dict.fromkeys(files, b"{}"))
+        files = dict.fromkeys(("circuit.qasm", "circuit.qpy", "result.json"), b"{}")
+        curve = {"history": [[1, 0.1]], "trotter_infidelity": 0.2, "goal": 0.01}
+        files["figures.json"] = json.dumps({"convergence": curve}).encode()
+        worker.succeed(job_id, files)
     if name in ("retry_job", "delete_job", "job_events"):
         api.post(f"/v1/jobs/{job_id}/cancel")
     if name == "show_job":

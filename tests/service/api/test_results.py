@@ -2,19 +2,23 @@
 
 import base64
 import hashlib
+import json
 
 import pytest
 
+from aqc import figures
+
+FIGURES = {
+    "circuit": {"num_qubits": 4, "layers": [[[0, 1.0], [2, 0.5]], [[1, 0.2]]]},
+    "convergence": {"history": [[1, 0.12], [2, 0.008]], "trotter_infidelity": 0.1, "goal": 0.01},
+    "sweep": {"depths": [[3, 0.05, 0.4], [5, 0.008, 0.2]], "goal": 0.01},
+}
 FILES = {
     "circuit.qasm": b"OPENQASM 3.0;\n",
     "circuit.qasm2": b"OPENQASM 2.0;\n",
     "circuit.qpy": b"QISKIT\x00\xff",
     "result.json": b'{"infidelity": 0.008}',
-    "convergence.svg": b"<svg/>",
-    "convergence.png": b"\x89PNG",
-    "circuit.svg": b"<svg></svg>",
-    "sweep.svg": b"<svg><g/></svg>",
-    "circuit.png": b"\x89PNG2",
+    "figures.json": json.dumps(FIGURES).encode(),
 }
 TYPES = {
     "qasm3": ("circuit.qasm", "text/x-openqasm3; charset=utf-8"),
@@ -139,10 +143,34 @@ def test_a_failed_job_offers_its_best_so_far_when_asked(api, worker, job_id):
 @pytest.mark.parametrize("plot", ["convergence.svg", "convergence.png", "circuit.svg", "sweep.svg"])
 def test_plots(api, done, plot):
     response = api.get(f"/v1/jobs/{done}/plots/{plot}")
-    assert (response.status_code, response.content) == (200, FILES[plot])
-    expected = {"svg": "image/svg+xml", "png": "image/png"}[plot[-3:]]
+    name, format = plot.split(".")
+    drawn = figures.render(figures.FIGURES[name](**FIGURES[name]), format)
+    assert (response.status_code, response.content) == (200, drawn)
+    expected = {"svg": "image/svg+xml", "png": "image/png"}[format]
     assert response.headers["Content-Type"] == expected
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    again = api.get(
+        f"/v1/jobs/{done}/plots/{plot}", headers={"If-None-Match": response.headers["ETag"]}
+    )
+    assert again.status_code == 304
+
+
+def test_a_plot_that_the_job_does_not_have_is_404(api, worker, job_id):
+    worker.start(job_id)
+    worker.succeed(job_id, {"figures.json": json.dumps({"circuit": FIGURES["circuit"]}).encode()})
+    response = api.get(f"/v1/jobs/{job_id}/plots/sweep.svg")
+    assert response.status_code == 404
+    assert "The job has no sweep.svg." in response.json()["detail"]
+
+
+def test_a_cancelled_job_has_no_plots(api, worker, job_id):
+    worker.start(job_id)
+    worker.keep_best(job_id, {"circuit.qasm": b"so far"})
+    worker.move(job_id, "cancelling")
+    worker.move(job_id, "cancelled")
+    response = api.get(f"/v1/jobs/{job_id}/plots/circuit.svg")
+    assert response.status_code == 409
+    assert "was cancelled before it had a circuit.svg" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("plot", ["convergence.pdf", "loss.svg"])

@@ -40,7 +40,9 @@ export function title(job) {
   return job.name || (job.problem ? describe(job.problem) : `${job.num_qubits} sites`);
 }
 
-export function describe({ hamiltonian, time }) {
+export function describe({ hamiltonian, time, target }) {
+  if (target?.circuit) return "State of a circuit";
+  if (target?.state) return "Matrix product state";
   const model = hamiltonian?.model?.replaceAll?.("_chain", "").replaceAll("_", " ") ?? "Terms";
   const name = model === "xxz" || model === "xyz" ? model.toUpperCase() : model;
   return `${name[0]?.toUpperCase() ?? ""}${name.slice(1)}, ${hamiltonian?.num_qubits} sites, t = ${time}`;

@@ -110,7 +110,7 @@ function showPoints(points) {
   for (const [evaluations, infidelity] of points) chart.add(evaluations, infidelity);
   // The optimization starts from a plain Trotter circuit, so its first value is Trotter's.
   const [first, start] = chart.points[0];
-  if (first === 1) chart.level("trotter", "Trotter, where it starts", start);
+  if (first === 1) chart.level("trotter", "where it starts", start);
   byId("infidelity").textContent = number(chart.best);
   byId("chart-words").textContent = chartWords();
 }
@@ -132,7 +132,8 @@ async function showEnd() {
     if (job.state === "succeeded" || ![404, 409].includes(error.status)) notice(error.message);
     return;
   }
-  chart.replace((result.optimizer ?? result).history);
+  const { history } = result.optimizer ?? result;
+  if (history.length) chart.replace(history);
   if (result.trotter) chart.level("trotter", "best Trotter, no shallower", result.trotter.infidelity);
   showResult(id, job, result);
   byId("infidelity").textContent = number(result.infidelity);

@@ -43,8 +43,8 @@ function showComparison(result) {
 function showSweep(id, { sweep = [] }) {
   byId("sweep").hidden = sweep.length < 2;
   if (sweep.length < 2) return;
-  const head = ["Brick layers", "Infidelity", "Trotter start", "Evaluations"];
-  const cells = (entry) => [number(entry.infidelity), number(entry.trotter_infidelity), String(entry.evaluations)];
+  const head = ["Brick layers", "Infidelity", "Not optimized", "Evaluations"];
+  const cells = (entry) => [number(entry.infidelity), number(entry.start_infidelity), String(entry.evaluations)];
   const row = (entry) =>
     element("tr", {}, element("th", { scope: "row" }, String(entry.layers)), ...cells(entry).map((c) => element("td", {}, c)));
   byId("sweep").replaceChildren(
