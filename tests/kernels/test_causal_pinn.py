@@ -16,7 +16,7 @@ from aqc.kernels.causal_pinn import (
     solve_causally,
     solve_causally_steps,
 )
-from aqc.kernels.causal_pinn._solve import _losses, _network
+from aqc.kernels.causal_pinn._network import losses_of, network
 from aqc.kernels.causal_pinn._systems import rate, terms_of
 
 SMALL = {"width": 8, "depth": 1, "n_t": 16, "iterations": 600, "eps": (0.1, 1.0)}
@@ -68,10 +68,10 @@ def test_residuals_are_those_of_differences():
     matrix, exponents = terms_of(Lorenz(), 3)
     times, u0 = np.linspace(0.0, 0.8, 9), np.array([1.0, 2.0, 3.0])
     with jax.enable_x64(True):
-        found = _losses(layers, jnp.asarray(times), u0, matrix, exponents)
+        found = losses_of(layers, jnp.asarray(times), u0, matrix, exponents)
 
         def at(t):
-            return np.asarray(_network(layers, t, u0, times[-1]))
+            return np.asarray(network(layers, t, u0, times[-1]))
 
         np.testing.assert_allclose(at(0.0), u0, atol=1e-15)  # the initial condition is exact
         for t, loss in zip(times, found, strict=True):

@@ -22,10 +22,9 @@ of 40 %. A solver such as DOP853 is faster by orders of magnitude on such proble
 from typing import TYPE_CHECKING
 
 from aqc.kernels._kernel import Claim, Kernel, Operation, Paper
+from aqc.kernels.causal_pinn._network import causal_loss, causal_weights
 from aqc.kernels.causal_pinn._solve import (
     Solution,
-    causal_loss,
-    causal_weights,
     solve_causally,
     solve_causally_steps,
     solving_work,

@@ -5,10 +5,7 @@ import itertools
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 from annotated_types import Interval, Len
 from jaxtyping import Float
 from scipy.integrate import solve_ivp
@@ -16,13 +13,11 @@ from scipy.integrate import solve_ivp
 from aqc.errors import InputError
 from aqc.kernels._kernel import Steps, drain
 from aqc.kernels._signature import checked
-from aqc.kernels.causal_pinn._systems import Lorenz, Polynomial, rate, terms_of
+from aqc.kernels.causal_pinn._network import read_off, start_layers, train, value_at
+from aqc.kernels.causal_pinn._systems import Lorenz, Polynomial, terms_of
 
 _CHUNK = 500  # iterations between two looks at the weights
 _BEYOND = 1.05  # times reach beyond the window, so that its last points matter
-_DECAY, _DECAY_STEPS = 0.9, 2000
-
-Layers = list[tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -50,24 +45,6 @@ class Solution:
     iterations: np.ndarray
     loss: np.ndarray
     error: float | None
-
-
-def causal_weights(losses: jax.Array, eps: Any) -> jax.Array:
-    """Return w_i = exp(-eps sum_{k<i} L_k), without a gradient.
-
-    Args:
-        losses: L_i, (n,).
-        eps: Causality parameter.
-    """
-    before = jnp.cumsum(losses) - losses
-    weights: jax.Array = jax.lax.stop_gradient(jnp.exp(-eps * before))
-    return weights
-
-
-def causal_loss(losses: jax.Array, eps: Any) -> jax.Array:
-    """Return mean_i w_i L_i."""
-    loss: jax.Array = jnp.mean(causal_weights(losses, eps) * losses)
-    return loss
 
 
 def solve_causally_steps(
@@ -105,10 +82,10 @@ def solve_causally_steps(
     stages = eps if causal else (0.0,) * len(eps)
     span = t_final / windows
     shape = (1, *(width,) * depth, len(u0))
-    start = functools.partial(_start, shape, learning_rate)
+    start = functools.partial(start_layers, shape, learning_rate)
     leaves, tree = start(seed)
     run = functools.partial(
-        _train, tree=tree, rate_=learning_rate, exponents=tuple(map(tuple, exponents.tolist()))
+        train, tree=tree, rate_=learning_rate, exponents=tuple(map(tuple, exponents.tolist()))
     )
     state = state or {
         "u0": np.asarray(u0, np.float32),
@@ -150,21 +127,21 @@ def solve_causally_steps(
                 "done": 0,
             }
         if state["stage"] == len(stages):
-            path, residuals = _read_off(
+            path, residuals = read_off(
                 state["leaves"], tree, times, state["u0"], system_matrix, exponents
             )
             state = state | {
                 "stage": 0,
                 "paths": [*state["paths"], path],
                 "residuals": [*state["residuals"], residuals],
-                "u0": _at(state["leaves"], tree, span, times, state["u0"]),
+                "u0": value_at(state["leaves"], tree, span, times, state["u0"]),
                 "leaves": start(seed + window + 1)[0],
             }
         yield min(1.0, (len(state["iterations"]) * iterations + state["done"]) / whole), state
     if status != "diverged" and causal and min(state["w_min"]) > delta:
         status = "converged"
     if not state["paths"]:
-        path, residuals = _read_off(
+        path, residuals = read_off(
             state["leaves"], tree, times, state["u0"], system_matrix, exponents
         )
         state = state | {"paths": [path], "residuals": [residuals]}
@@ -249,88 +226,6 @@ def _check(eps: tuple[float, ...]) -> None:
         raise InputError(
             f"`eps` must increase, from 0 or more to at most 1e12, but is {list(eps)}.", "/eps"
         )
-
-
-def _start(shape: tuple[int, ...], learning_rate: float, seed: int) -> tuple[list[Any], Any]:
-    rng = np.random.default_rng(seed)
-    layers = [
-        (
-            (rng.normal(size=(a, b)) * np.sqrt(2 / (a + b))).astype(np.float32),
-            np.zeros(b, np.float32),
-        )
-        for a, b in itertools.pairwise(shape)
-    ]
-    leaves, tree = jax.tree.flatten((layers, _optimizer(learning_rate).init(layers)))
-    return list(map(np.asarray, leaves)), tree
-
-
-def _optimizer(learning_rate: Any) -> optax.GradientTransformation:
-    return optax.adam(lambda count: learning_rate * _DECAY ** (count / _DECAY_STEPS))
-
-
-def _network(layers: Layers, t: jax.Array, u0: jax.Array, reach: jax.Array) -> jax.Array:
-    """Return u(t) = u0 + t N(t) for one time; N sees t scaled to [-1, 1]."""
-    x = jnp.array([2 * t / reach - 1])
-    for weight, bias in layers[:-1]:
-        x = jnp.tanh(x @ weight + bias)
-    weight, bias = layers[-1]
-    return u0 + t * (x @ weight + bias)
-
-
-def _losses(
-    layers: Layers, times: jax.Array, u0: jax.Array, matrix: jax.Array, exponents: Any
-) -> jax.Array:
-    """Return L_i."""
-
-    def both(t: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return jax.jvp(lambda s: _network(layers, s, u0, times[-1]), (t,), (jnp.ones_like(t),))
-
-    u, slope = jax.vmap(both)(times)
-    return jnp.mean((slope - rate(matrix, exponents, u)) ** 2, axis=-1)
-
-
-@functools.partial(jax.jit, static_argnames=("tree", "exponents"))
-def _train(
-    leaves: list[Any],
-    times: Any,
-    u0: Any,
-    matrix: Any,
-    eps: Any,
-    count: Any,
-    tree: Any,
-    rate_: Any,
-    exponents: tuple[tuple[int, ...], ...],
-) -> tuple[list[Any], jax.Array, jax.Array]:
-    """Make `count` iterations; return the leaves, the loss and the least weight after them."""
-    times = jnp.asarray(times)
-    optimizer = _optimizer(rate_)
-
-    def loss_of(layers: Layers) -> jax.Array:
-        return causal_loss(_losses(layers, times, u0, matrix, exponents), eps)
-
-    def one(_: jax.Array, given: Any) -> Any:
-        layers, moments = given
-        step, moments = optimizer.update(jax.grad(loss_of)(layers), moments, layers)
-        return optax.apply_updates(layers, step), moments
-
-    given = jax.lax.fori_loop(0, count, one, jax.tree.unflatten(tree, leaves))
-    losses = _losses(given[0], times, u0, matrix, exponents)
-    return jax.tree.leaves(given), causal_loss(losses, eps), causal_weights(losses, eps).min()
-
-
-def _read_off(
-    leaves: list[Any], tree: Any, times: np.ndarray, u0: np.ndarray, matrix: Any, exponents: Any
-) -> tuple[np.ndarray, np.ndarray]:
-    layers, _ = jax.tree.unflatten(tree, list(map(jnp.asarray, leaves)))
-    at = jnp.asarray(times)
-    path = jax.vmap(lambda t: _network(layers, t, jnp.asarray(u0), at[-1]))(at)
-    losses = _losses(layers, at, jnp.asarray(u0), jnp.asarray(matrix), exponents)
-    return np.asarray(path, float), np.asarray(losses, float)
-
-
-def _at(leaves: list[Any], tree: Any, t: float, times: np.ndarray, u0: np.ndarray) -> np.ndarray:
-    layers, _ = jax.tree.unflatten(tree, list(map(jnp.asarray, leaves)))
-    return np.asarray(_network(layers, jnp.float32(t), jnp.asarray(u0), jnp.asarray(times[-1])))
 
 
 def _summary(
