@@ -81,6 +81,23 @@ def test_residuals_are_those_of_differences():
             assert loss == pytest.approx(np.mean((slope - rates) ** 2), rel=1e-6)
 
 
+def test_a_jump_between_the_times_is_seen_between_them():
+    """u = t N with a step of N that no training time meets: u' = 0 at all of them, u = 0 or 5 t."""
+    from aqc.kernels.causal_pinn._network import start_layers, weight_between
+
+    leaves, tree = start_layers((1, 1, 1), 1e-3, 0)
+    layers, moments = jax.tree.unflatten(tree, leaves)
+    times, matrix, exponents = np.linspace(0, 1, 9), np.ones((1, 1)), np.array([[1]])
+    for sharp in (0.0, 300.0):
+        # With u0 = 0 and N = 0 the equation u' = u holds; the step rises at t = 0.95.
+        steep = [(np.array([[sharp]]), np.array([-0.9 * sharp])), (np.ones((1, 1)), np.ones(1))]
+        new = jax.tree.leaves((steep if sharp else [(0 * w, 0 * b) for w, b in layers], moments))
+        found = weight_between(new, tree, times, np.zeros(1), matrix, exponents, 1.0)
+        on = np.asarray(losses_of(jax.tree.unflatten(tree, new)[0], times, 0.0, matrix, exponents))
+        assert (found > 0.999) == (sharp == 0)
+        assert found < np.exp(-on[:-1].sum()) or sharp == 0
+
+
 def test_decay_is_solved_and_certified():
     arguments = SMALL | {"eps": (0.01, 0.1), "iterations": 2000}
     found = solve_causally(DECAY, [2.0], 1.0, reference=True, **arguments)
@@ -89,6 +106,7 @@ def test_decay_is_solved_and_certified():
     assert found.error < 0.01
     assert found.w_min.shape == (1, 2)
     assert found.w_min.min() > 0.99
+    assert found.between.min() > 0.99
     # A stage ends as soon as all times are open.
     assert found.iterations.sum() < 4000
     assert found.t[0] == 0
@@ -185,6 +203,10 @@ def test_causality_solves_lorenz_where_plain_training_does_not():
     # The certificate is not sufficient: all five have it, and one of them is wrong.
     assert all(run.w_min[-1, -1] > 0.5 for run in causal)
     assert sum(run.error < 0.01 for run in causal) == 4
+    # Between the training times the false solutions jump.
+    assert causal[0].error < 0.01 < causal[4].error
+    assert causal[0].between[0] > 0.5
+    assert max(causal[4].between[0], plain[0].between[0]) < 0.01
 
 
 @pytest.mark.slow

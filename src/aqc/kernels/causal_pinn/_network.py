@@ -12,6 +12,7 @@ import optax
 from aqc.kernels.causal_pinn._systems import rate
 
 _DECAY, _DECAY_STEPS = 0.9, 2000
+_FINER = 16
 
 Layers = list[tuple[Any, Any]]
 
@@ -119,3 +120,19 @@ def value_at(
     """Return u at one time."""
     layers, _ = jax.tree.unflatten(tree, list(map(jnp.asarray, leaves)))
     return np.asarray(network(layers, jnp.float32(t), jnp.asarray(u0), jnp.asarray(times[-1])))
+
+
+def weight_between(
+    leaves: list[Any],
+    tree: Any,
+    times: np.ndarray,
+    u0: np.ndarray,
+    matrix: Any,
+    exponents: Any,
+    eps: float,
+) -> float:
+    """Return the least weight of times _FINER times as dense, each counted for less by as much."""
+    layers, _ = jax.tree.unflatten(tree, list(map(jnp.asarray, leaves)))
+    dense = jnp.linspace(times[0], times[-1], _FINER * (len(times) - 1) + 1)
+    losses = losses_of(layers, dense, jnp.asarray(u0), jnp.asarray(matrix), exponents)
+    return float(causal_weights(losses / _FINER, eps).min())

@@ -13,7 +13,7 @@ from scipy.integrate import solve_ivp
 from aqc.errors import InputError
 from aqc.kernels._kernel import Steps, drain
 from aqc.kernels._signature import checked
-from aqc.kernels.causal_pinn._network import read_off, start_layers, train, value_at
+from aqc.kernels.causal_pinn._network import read_off, start_layers, train, value_at, weight_between
 from aqc.kernels.causal_pinn._systems import Lorenz, Polynomial, terms_of
 
 _CHUNK = 500  # iterations between two looks at the weights
@@ -25,13 +25,16 @@ class Solution:
     """What the network learned.
 
     Args:
-        status: "converged" when every stage of every window ended with all weights above `delta`;
+        status: "converged" when every stage of every window ended with all weights above `delta`,
+            and so were those between the training times;
             "unconverged"; or "diverged", with the last finite weights.
         t: Times of the points within the windows, shape (points,).
         u: Shape (points, d).
         residual: |u' - f(u)|^2 / d at each time.
         w_min: Least weight at the end of each stage, shape (windows run, stages): the certificate,
             which knows the residual at the training times alone.
+        between: The same weight at the last eps, of 16 times as many times, for each window that
+            ended: what a jump between the training times does not hide from. Of a plain run too.
         iterations: Of each stage.
         loss: Of every 500th iteration.
         error: Relative L2 distance to DOP853 where it was asked for.
@@ -42,6 +45,7 @@ class Solution:
     u: np.ndarray
     residual: np.ndarray
     w_min: np.ndarray
+    between: np.ndarray
     iterations: np.ndarray
     loss: np.ndarray
     error: float | None
@@ -68,7 +72,8 @@ def solve_causally_steps(
 
     Yields:
         (fraction, {"u0": of this window, "stage": its number, "done": iterations of it, "leaves":
-        layers and moments, and so far "paths", "residuals", "w_min", "iterations", "loss"}).
+        layers and moments, and so far "paths", "residuals", "w_min", "iterations", "between",
+        "loss"}).
 
     Returns:
         `Solution`.
@@ -96,6 +101,7 @@ def solve_causally_steps(
         "residuals": [],
         "w_min": [],
         "iterations": [],
+        "between": [],
         "loss": [],
     }
     times = np.linspace(0, _BEYOND * span, n_t, dtype=np.float32)
@@ -134,11 +140,23 @@ def solve_causally_steps(
                 "stage": 0,
                 "paths": [*state["paths"], path],
                 "residuals": [*state["residuals"], residuals],
+                "between": [
+                    *state["between"],
+                    weight_between(
+                        state["leaves"],
+                        tree,
+                        times,
+                        state["u0"],
+                        system_matrix,
+                        exponents,
+                        eps[-1],
+                    ),
+                ],
                 "u0": value_at(state["leaves"], tree, span, times, state["u0"]),
                 "leaves": start(seed + window + 1)[0],
             }
         yield min(1.0, (len(state["iterations"]) * iterations + state["done"]) / whole), state
-    if status != "diverged" and causal and min(state["w_min"]) > delta:
+    if status != "diverged" and causal and min(state["w_min"] + state["between"]) > delta:
         status = "converged"
     if not state["paths"]:
         path, residuals = read_off(
@@ -248,6 +266,7 @@ def _summary(
         u=u,
         residual=np.concatenate([x[inside] for x in state["residuals"]]),
         w_min=np.array(state["w_min"][:kept]).reshape(-1, stages),
+        between=np.array(state["between"], float),
         iterations=np.array(state["iterations"][:kept], int).reshape(-1, stages),
         loss=np.array(state["loss"]),
         error=_distance(system, u0, t, u) if reference else None,
