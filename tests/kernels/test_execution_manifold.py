@@ -22,7 +22,7 @@ from aqc.kernels.execution_manifold import (
     sgd_commutator,
     trajectory_effective_dimension,
 )
-from aqc.kernels.execution_manifold._dynamics import commutators, median_commutator
+from aqc.kernels.execution_manifold._measure import commutators, median_commutator
 from aqc.kernels.execution_manifold._transformer import (
     Network,
     apply,

@@ -18,7 +18,7 @@ from aqc.kernels.federated_orthogonal_training import (
     sketch_activations,
     subspace_from_sketches,
 )
-from aqc.kernels.federated_orthogonal_training._training import _rows, split
+from aqc.kernels.federated_orthogonal_training._clients import draw_rows, split
 
 
 def basis(inputs: int, rank: int, seed: int = 0) -> np.ndarray:
@@ -216,7 +216,7 @@ def test_clients_share_all_samples_and_none_goes_without(dirichlet: float | None
         assert max(sizes) > 30
     elif dirichlet is None:
         assert set(sizes) == {10}
-    rows = _rows(shares, 5, 4, [0])
+    rows = draw_rows(shares, 5, 4, [0])
     assert rows.shape == (20, 5, 4)
     for share, own in zip(shares, rows.reshape(20, 20), strict=True):
         assert set(own) <= set(share)

@@ -31,11 +31,10 @@ from aqc.kernels.execution_manifold._commutator import (
 )
 from aqc.kernels.execution_manifold._dynamics import (
     Dynamics,
-    draw_dynamics,
-    dynamics_work,
     modular_addition_dynamics,
     modular_addition_dynamics_steps,
 )
+from aqc.kernels.execution_manifold._outlook import draw_dynamics, dynamics_work
 from aqc.kernels.execution_manifold._trajectory import (
     Dimensions,
     dimension_work,

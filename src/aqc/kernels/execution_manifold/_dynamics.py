@@ -2,44 +2,23 @@
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from annotated_types import Interval, Len
 from jaxtyping import Float, Int
 
-from aqc.errors import DivergenceError, InputError
+from aqc.errors import InputError
 from aqc.kernels._kernel import Steps, drain
 from aqc.kernels._signature import checked
-from aqc.kernels.execution_manifold._commutator import (
-    Components,
-    StepSize,
-    commutator,
-    project,
-)
-from aqc.kernels.execution_manifold._trajectory import (
-    SNAPSHOTS,
-    Dimensions,
-    Threshold,
-    principal_directions,
-    trajectory_effective_dimension,
-)
-from aqc.kernels.execution_manifold._transformer import (
-    Network,
-    apply,
-    draw_batch,
-    first_weights,
-    loss,
-)
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from aqc.kernels.execution_manifold._commutator import Components, StepSize
+from aqc.kernels.execution_manifold._measure import block_dimensions, measure
+from aqc.kernels.execution_manifold._trajectory import SNAPSHOTS, Dimensions, Threshold
+from aqc.kernels.execution_manifold._transformer import Network, draw_batch, first_weights, loss
 
 _CHUNK = 50  # steps between two reports, at most
-_TEST_BATCHES, _TEST_SIZE = 8, 32
 _MOST_SNAPSHOT_NUMBERS = 20_000_000
 
 
@@ -234,11 +213,11 @@ def modular_addition_dynamics_steps(
     """
     network = Network(vocabulary, length, classes, width, layers, heads, mlp)
     _require(network, markers, steps, every, n_components)
-    measure = functools.partial(
-        _measure, network, markers, batch, pairs, eta, n_components, threshold, seed
+    take = functools.partial(
+        measure, network, markers, batch, pairs, eta, n_components, threshold, seed
     )
     if state is None:
-        state = measure(_start(network, seed, learning_rate, weight_decay))
+        state = take(_start(network, seed, learning_rate, weight_decay))
         yield 0.0, state
     rates = (learning_rate, weight_decay)
     while (done := state["done"]) < steps:
@@ -256,7 +235,7 @@ def modular_addition_dynamics_steps(
         leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(moments)]
         state = state | {"done": stop, "weights": np.asarray(weights), "moments": leaves}
         if stop % every == 0:
-            state = measure(state)
+            state = take(state)
         yield stop / steps, state
     return _result(network, state, threshold)
 
@@ -343,153 +322,6 @@ def _advance(
     return jax.lax.scan(step, carry, (tokens, labels))[0]
 
 
-@functools.partial(jax.jit, static_argnames="network")
-def _assess(
-    weights: jax.Array, tokens: jax.Array, labels: jax.Array, *, network: Network
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    logits, attention = apply(network, weights, tokens)
-    value = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
-    right = (jnp.argmax(logits, 1) == labels).mean()
-    return value, right, jax.scipy.special.entr(attention).sum(-1).mean()
-
-
-@functools.partial(jax.jit, static_argnames="network")
-def _gradient(
-    weights: jax.Array, tokens: jax.Array, labels: jax.Array, *, network: Network
-) -> jax.Array:
-    return jax.grad(lambda w: loss(network, w, tokens, labels))(weights)
-
-
-def commutators(
-    network: Network, weights: np.ndarray, tokens: np.ndarray, labels: np.ndarray, eta: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the commutators of pairs of batches, in double precision.
-
-    Args:
-        network: Its sizes.
-        weights: Shape (P,).
-        tokens: Shape (pairs, 2, batch, length).
-        labels: Shape (pairs, 2, batch).
-        eta: Step size.
-
-    Returns:
-        delta, shape (pairs, P), and the defects, shape (pairs,).
-
-    Source: arXiv:2602.10496.
-
-    Example:
-        >>> network = Network(12, 8, 3, 16, 1, 2, False)
-        >>> rng = np.random.default_rng(0)
-        >>> (x, a), (y, b) = (draw_batch(network, (1,), 4, rng) for _ in range(2))
-        >>> deltas, defects = commutators(
-        ...     network, first_weights(network, 0), np.array([[x, y]]), np.array([[a, b]]), 1e-3
-        ... )
-        >>> deltas.shape == (1, network.parameters), defects.shape
-        (True, (1,))
-    """
-    found = []
-    with jax.enable_x64(True):
-        for x, y in zip(tokens, labels, strict=True):
-            first, second = (
-                functools.partial(_gradient_of, network, x[which], y[which]) for which in (0, 1)
-            )
-            found.append(commutator(first, second, weights.astype(float), eta))
-    deltas, defects = zip(*found, strict=True)
-    return np.stack(deltas), np.array(defects)
-
-
-def _gradient_of(
-    network: Network, tokens: np.ndarray, labels: np.ndarray, weights: np.ndarray
-) -> np.ndarray:
-    return np.asarray(_gradient(weights, tokens, labels, network=network))
-
-
-def _measure(
-    network: Network,
-    markers: tuple[int, ...],
-    batch: int,
-    pairs: int,
-    eta: float,
-    n_components: int,
-    threshold: float,
-    seed: int,
-    state: dict[str, Any],
-) -> dict[str, Any]:
-    """Take a snapshot, and measure what can be measured with those so far."""
-    done, weights = state["done"], state["weights"]
-    rng = np.random.default_rng([seed, 2, done])
-    tests = [
-        draw_batch(network, (m,), _TEST_SIZE, rng) for m in markers for _ in range(_TEST_BATCHES)
-    ]
-    data = [np.concatenate(part) for part in zip(*tests, strict=True)]
-    with jax.enable_x64(False):
-        values = [float(x) for x in _assess(weights, *data, network=network)]
-    blocks = network.blocks
-    snapshot = np.concatenate([weights[place] for place in blocks.values()])
-    state = state | {
-        "snapshots": np.vstack([state["snapshots"], snapshot]),
-        "course": [*state["course"], (done, *values)],
-    }
-    if len(state["snapshots"]) < max(SNAPSHOTS[0], n_components + 1):
-        return state
-    draws = [draw_batch(network, markers, batch, rng) for _ in range(2 * pairs)]
-    tokens, labels = (
-        np.stack(part).reshape(pairs, 2, *part[0].shape) for part in zip(*draws, strict=True)
-    )
-    deltas, defects = commutators(network, weights, tokens, labels, eta)
-    path = state["snapshots"].astype(float)
-    columns = np.split(path, len(blocks), axis=1)
-    directions = [principal_directions(column, n_components) for column in columns]
-    basis = list(zip(blocks.values(), directions, strict=True))
-    share = project(median_commutator(deltas, defects, done)[None], basis)
-    record = (
-        done,
-        float(share.inside[0]),
-        float(share.outside[0]),
-        share.random,
-        float(share.ratio[0]),
-        float(np.median(defects)),
-        float(np.quantile(defects, 0.9)),
-    )
-    dimension = _dimensions(path, len(blocks), threshold).dimension.tolist()
-    return state | {"measured": [*state["measured"], (record, dimension)]}
-
-
-def median_commutator(deltas: np.ndarray, defects: np.ndarray, step: int) -> np.ndarray:
-    """Return the commutator of median defect.
-
-    Args:
-        deltas: Shape (pairs, P).
-        defects: Shape (pairs,).
-        step: Of the training, for the error.
-
-    Returns:
-        Shape (P,).
-
-    Raises:
-        DivergenceError: It is zero.
-
-    Source: arXiv:2602.10496.
-
-    Example:
-        >>> median_commutator(np.eye(3), np.array([3.0, 1.0, 2.0]), 0).tolist()
-        [0.0, 0.0, 1.0]
-    """
-    middle = deltas[np.argsort(defects)[len(defects) // 2]]
-    if not middle.any():
-        raise DivergenceError(
-            f"The commutator at step {step} is zero in double precision: its fractions are "
-            "undefined; take fewer steps or a lower `learning_rate`."
-        )
-    return np.asarray(middle)
-
-
-def _dimensions(path: np.ndarray, blocks: int, threshold: float) -> Dimensions:
-    sizes = (path.shape[1] // blocks,) * blocks
-    found: Dimensions = trajectory_effective_dimension(path, sizes, threshold)
-    return found
-
-
 def _result(network: Network, state: dict[str, Any], threshold: float) -> Dynamics:
     steps, values, accuracy, entropy = np.array(state["course"]).T
     records, dimensions = zip(*state["measured"], strict=True)
@@ -508,79 +340,7 @@ def _result(network: Network, state: dict[str, Any], threshold: float) -> Dynami
         ratio,
         defect,
         defect_p90,
-        _dimensions(path, len(network.blocks), threshold),
+        block_dimensions(path, len(network.blocks), threshold),
         tuple(network.blocks),
         network.parameters,
     )
-
-
-def dynamics_work(
-    length: int,
-    vocabulary: int,
-    classes: int,
-    width: int,
-    layers: int,
-    heads: int,
-    mlp: bool,
-    steps: int,
-    every: int,
-    batch: int,
-    pairs: int,
-    **_: Any,
-) -> float:
-    """Return the multiplications of a training and its measurements, roughly.
-
-    Args:
-        length: T.
-        vocabulary: Tokens.
-        classes: C.
-        width: d.
-        layers: L.
-        heads: Of attention.
-        mlp: Whether there is one.
-        steps: Of training.
-        every: Steps between measurements.
-        batch: Sequences of a step.
-        pairs: Of batches.
-
-    Returns:
-        Three passes of the network per gradient, measurements counted twice for their precision,
-        and the principal components of all snapshots.
-
-    Source: counted.
-
-    Example:
-        >>> f"{dynamics_work(16, 64, 8, 64, 2, 4, False, 1500, 50, 64, 9):.1e}"
-        '4.2e+11'
-    """
-    network = Network(vocabulary, length, classes, width, layers, heads, mlp)
-    layer = (4 + 8 * mlp) * width**2 + 2 * length * width
-    gradient = 3 * batch * length * layers * layer + 10 * network.parameters
-    measurements = steps // every
-    components = measurements**3 * layers * width**2 * 4
-    return float(gradient * (steps + 8 * pairs * measurements) + components)
-
-
-def draw_dynamics(result: Dynamics) -> "Figure":
-    """Draw accuracy and entropy, dimensions, and the commutator's alignment along the training."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12.5, 3.8), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    left.plot(result.steps, result.accuracy, label="accuracy")
-    left.plot(result.steps, result.entropy, label="attention entropy (nats)")
-    left.set(xlabel="step", ylim=(0, None))
-    left.legend(fontsize="small")
-    few = len(result.blocks) <= 8
-    for name, course in zip(result.blocks, result.dimensions.T, strict=True):
-        middle.plot(result.measured_steps, course, label=name if few else None, alpha=0.8)
-    walk = result.trajectory.random_walk_dimension
-    middle.axhline(walk, color="k", linestyle="--", label=f"random walk: {walk}")
-    middle.set(xlabel="step", ylabel="effective dimension", ylim=(0, walk + 0.5))
-    middle.legend(fontsize="x-small", loc="lower right")
-    right.plot(result.measured_steps, result.ratio, label="inside / random")
-    right.plot(result.measured_steps, result.outside, label="share outside")
-    right.axhline(1, color="k", linestyle="--", label="random subspace")
-    right.set(xlabel="step", ylabel="commutator", ylim=(0, None))
-    right.legend(fontsize="small")
-    return figure

@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import jax
 import numpy as np
-import optax
 from annotated_types import Interval, Len
 from jaxtyping import Float, Int
 
 from aqc.errors import DivergenceError, InputError
 from aqc.kernels._kernel import Steps, drain
 from aqc.kernels._signature import checked
+from aqc.kernels.federated_orthogonal_training._clients import (
+    advance,
+    draw_rows,
+    layer_inputs,
+    measure_accuracy,
+    order_of_task,
+    split,
+)
 from aqc.kernels.federated_orthogonal_training._subspace import (
     Power,
     Seed,
@@ -211,11 +218,11 @@ def federated_orthogonal_training_steps(
     local_steps = local_epochs * max(1, round(len(points) / (clients * batch)))
     state = state or _start(widths, seed)
     while state["task"] < tasks:
-        order = _order(widths[0], state["task"], seed)
+        order = order_of_task(widths[0], state["task"], seed)
         first, last = state["round"], min(state["round"] + _CHUNK, rounds)
         rows = np.stack(
             [
-                _rows(shares, local_steps, batch, [seed, 2, state["task"], number])
+                draw_rows(shares, local_steps, batch, [seed, 2, state["task"], number])
                 for number in range(first, last)
             ]
         )
@@ -226,7 +233,7 @@ def federated_orthogonal_training_steps(
         ]
         with jax.enable_x64(False):
             x = points[:, order].astype(np.float32)
-            weights = _advance(state["weights"], projectors, x, labels, rows, learning_rate)
+            weights = advance(state["weights"], projectors, x, labels, rows, learning_rate)
         state = state | {"round": last, "weights": [np.asarray(w) for w in weights]}
         if not all(np.isfinite(w).all() for w in state["weights"]):
             raise DivergenceError(
@@ -234,8 +241,8 @@ def federated_orthogonal_training_steps(
                 "scale `points`."
             )
         if last == rounds:
-            orders = [_order(widths[0], task, seed) for task in range(tasks)]
-            accuracy = _accuracy(state["weights"], test_points, test_labels, orders)
+            orders = [order_of_task(widths[0], task, seed) for task in range(tasks)]
+            accuracy = measure_accuracy(state["weights"], test_points, test_labels, orders)
             ends = _extend(state, points[:, order], shares, eps, ratio_power, seed)
             state = state | ends | {"accuracy": [*state["accuracy"], accuracy]}
         yield (state["task"] + state["round"] / rounds) / tasks, state
@@ -295,118 +302,6 @@ def _start(widths: tuple[int, ...], seed: int) -> dict[str, Any]:
     }
 
 
-def split(
-    labels: np.ndarray, clients: int, dirichlet: float | None, rng: np.random.Generator
-) -> list[np.ndarray]:
-    """Return the samples of each client, at least one.
-
-    Args:
-        labels: Shape (n,).
-        clients: C.
-        dirichlet: Concentration of each class's shares; None for equal shares by chance.
-        rng: Of the draws.
-
-    Returns:
-        C arrays of rows, disjoint, together all.
-
-    Source: the two partitions in common use.
-
-    Example:
-        >>> shares = split(np.arange(10) % 2, 3, 0.1, np.random.default_rng(0))
-        >>> sorted(np.concatenate(shares).tolist()) == list(range(10))
-        True
-    """
-    rows = rng.permutation(len(labels))
-    if dirichlet is None:
-        return np.array_split(rows, clients)
-    owner = np.full(len(labels), -1)
-    owner[rows[:clients]] = np.arange(clients)  # nobody goes without
-    for label in np.unique(labels):
-        free = np.flatnonzero((labels == label) & (owner < 0))
-        # Gamma variables of a small concentration may all vanish: their logarithms do not.
-        logs = np.log(rng.gamma(dirichlet + 1, size=clients))
-        logs += np.log(1 - rng.random(clients)) / dirichlet
-        weights = np.exp(logs - logs.max())
-        owner[free] = rng.choice(clients, len(free), p=weights / weights.sum())
-    return [np.flatnonzero(owner == client) for client in range(clients)]
-
-
-def _order(inputs: int, task: int, seed: int) -> np.ndarray:
-    if task == 0:
-        return np.arange(inputs)
-    return np.random.default_rng([seed, 3, task]).permutation(inputs)
-
-
-def _rows(shares: list[np.ndarray], steps: int, batch: int, key: list[int]) -> np.ndarray:
-    """Return the samples of every step, shape (clients, steps, batch): shuffled epochs in a row."""
-    rng = np.random.default_rng(key)
-    found = []
-    for share in shares:
-        epochs = -(-steps * batch // len(share))
-        rows = np.concatenate([rng.permutation(share) for _ in range(epochs)])
-        found.append(rows[: steps * batch].reshape(steps, batch))
-    return np.stack(found)
-
-
-def _layers(weights: list[Any], x: Any) -> list[Any]:
-    """Return the inputs of each layer, and the outputs."""
-    found = [x]
-    for number, weight in enumerate(weights):
-        x = x @ weight.T
-        found.append(x if number == len(weights) - 1 else jax.nn.relu(x))
-        x = found[-1]
-    return found
-
-
-@jax.jit
-def _advance(
-    weights: list[jax.Array],
-    projectors: list[jax.Array],
-    x: jax.Array,
-    y: jax.Array,
-    rows: jax.Array,
-    learning_rate: jax.Array,
-) -> list[jax.Array]:
-    """Train for the rounds that `rows` (rounds, clients, steps, batch) has, both algorithms."""
-
-    def loss(weights: list[jax.Array], rows: jax.Array) -> jax.Array:
-        logits = _layers(weights, x[rows])[-1]
-        return optax.softmax_cross_entropy_with_integer_labels(logits, y[rows]).mean()
-
-    def local(weights: list[jax.Array], rows: jax.Array) -> list[jax.Array]:
-        def step(weights: list[jax.Array], rows: jax.Array) -> tuple[list[jax.Array], None]:
-            slopes = jax.grad(loss)(weights, rows)
-            return [w - learning_rate * g for w, g in zip(weights, slopes, strict=True)], None
-
-        return jax.lax.scan(step, weights, rows)[0]
-
-    def run(weights: list[jax.Array], projectors: list[jax.Array]) -> list[jax.Array]:
-        def one_round(weights: list[jax.Array], rows: jax.Array) -> tuple[list[jax.Array], None]:
-            sent = jax.vmap(local, in_axes=(None, 0))(weights, rows)
-            moved = []
-            for w, of_clients, projector in zip(weights, sent, projectors, strict=True):
-                update = w - of_clients.mean(0)
-                moved.append(w - (update - update @ projector))
-            return moved, None
-
-        return jax.lax.scan(one_round, weights, rows)[0]
-
-    return jax.vmap(run)(weights, projectors)
-
-
-def _accuracy(
-    weights: list[np.ndarray], points: np.ndarray, labels: np.ndarray, orders: list[np.ndarray]
-) -> np.ndarray:
-    """Return the accuracy of both algorithms on every task, shape (2, tasks)."""
-    found = np.zeros((2, len(orders)))
-    for algorithm in (0, 1):
-        own = [w[algorithm] for w in weights]
-        for task, order in enumerate(orders):
-            logits = np.asarray(_layers(own, points[:, order].astype(np.float32))[-1])
-            found[algorithm, task] = np.mean(logits.argmax(1) == labels)
-    return found
-
-
 def _extend(
     state: dict[str, Any],
     points: np.ndarray,
@@ -417,7 +312,7 @@ def _extend(
 ) -> dict[str, Any]:
     """Extend every layer's subspace by the inputs of the task that ends."""
     own = [w[1] for w in state["weights"]]
-    inputs = [np.asarray(x, float) for x in _layers(own, points.astype(np.float32))[:-1]]
+    inputs = [np.asarray(x, float) for x in layer_inputs(own, points.astype(np.float32))[:-1]]
     subspaces, fractions = [], []
     for layer, (old, x) in enumerate(zip(state["subspaces"], inputs, strict=True)):
         found = global_principal_subspace(
