@@ -29,10 +29,10 @@ from aqc.evolved import angle_between
 from aqc.fit import fit
 from aqc.hamiltonian import Hamiltonian
 from aqc.interop import quimb
+from aqc.methods import METHODS
 from aqc.models import MODELS
 from aqc.mps import MPS, normalized
 from aqc.objective import evaluate
-from aqc.optimize import METHODS
 from aqc.tebd import evolve
 from aqc.threads import one_blas_thread
 

@@ -13,8 +13,9 @@ from aqc.errors import DivergenceError
 from aqc.evolved import evolve_within
 from aqc.fit import fit
 from aqc.flip import FlipCost, evaluate_flips, first_flips
+from aqc.methods import METHODS
 from aqc.mps import MPS
-from aqc.optimize import METHODS, State, minimize
+from aqc.optimize import State, minimize
 from reference import (
     fidelity,
     neel,
@@ -222,6 +223,15 @@ def test_from_one_flip_the_schedule_stays_and_the_escape_arrives(monkeypatch):
     assert cost.weight == pytest.approx((5**0.5 - 1) / 2, abs=0.01)
     assert stayed.infidelity > 0.99
     assert cost.escape(stayed.state.point) is None
+
+
+def test_the_escape_is_made_also_when_all_evaluations_are_used():
+    ansatz, target = trotter_case(6, 3, 0.5)
+    optimum = minimized(with_flip(ansatz, 2), target, 12)[1]
+    assert optimum.status == "max_steps_reached"
+    assert optimum.evaluations == 13
+    assert optimum.history[-2][1] > 0.9
+    assert optimum.infidelity < 0.3
 
 
 def test_resumed_equals_uninterrupted():

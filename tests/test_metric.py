@@ -6,8 +6,8 @@ from aqc.blocks import SU4
 from aqc.evolved import evolve_within
 from aqc.fit import fit
 from aqc.gates import evolution
+from aqc.methods import METHODS
 from aqc.metric import fubini_study
-from aqc.optimize import METHODS
 from reference import fidelity, neel, random_chain, random_product, random_unitaries, statevector
 
 

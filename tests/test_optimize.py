@@ -6,8 +6,9 @@ import optax
 import pytest
 
 from aqc.errors import DivergenceError
+from aqc.methods import METHODS, OptaxMethod
 from aqc.objective import Evaluation
-from aqc.optimize import METHODS, OptaxMethod, State, minimize
+from aqc.optimize import State, minimize
 
 GOAL = np.array([[0.3, -0.2, 0.5], [1.0, 0.1, -0.7]])
 

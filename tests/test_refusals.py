@@ -95,7 +95,7 @@ def refuse(data):
         ({"ansatz": {"block": "cx2"}}, "/ansatz/block", 'must be "su4", but is "cx2".'),
         ({"objective": "fidelity"}, "/objective", 'must be "log_density", "infidelity" or "flip"'),
         ({"overlap": "mps"}, "/overlap", 'must be "auto", "exact" or "dense", but is "mps".'),
-        ({"optimizer": {"name": "adam"}}, "/optimizer/name", 'or "optax_adam", but is "adam".'),
+        ({"optimizer": {"name": "adam"}}, "/optimizer/name", 'or "auon", but is "adam".'),
         (
             {"optimizer": {"max_steps": -1}},
             "/optimizer/max_steps",

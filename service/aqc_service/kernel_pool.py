@@ -222,7 +222,10 @@ class KernelPool:
                 self._drop(process)
         except queue.Empty:
             pass
-        process = self._starter.submit(self._start).result()
+        try:
+            process = self._starter.submit(self._start).result()
+        except RuntimeError:  # of an executor that was shut down meanwhile
+            raise PoolGone("The service is stopping.") from None
         try:
             process.prepare()
         except _Lost:

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from aqc.ansatz import Ansatz
+from aqc.blocks import BLOCKS
 from aqc.checkpoint import Checkpoints
 from aqc.estimate import deepest_layers
 from aqc.fit import fit
+from aqc.methods import method_named
 from aqc.mps import MPS
 from aqc.optimize import Optimum, State
 from aqc.problem import Problem
@@ -172,7 +174,7 @@ def _fit_one(
         rivals=rivals,
         objective=problem.objective,
         overlap_method=problem.overlap,
-        optimizer=problem.optimizer.name,
+        optimizer=method_named(problem.optimizer.name, most, BLOCKS[first.block].num_parameters),
         max_evaluations=most,
         goal=0.0 if isinstance(problem.ansatz.layers, tuple) else problem.goal.infidelity,
         on_step=on_step,

@@ -20,10 +20,11 @@ from aqc.blocks import BLOCKS
 from aqc.cost import choose_engine, is_brief, work
 from aqc.executables import compiled
 from aqc.flip import FlipCost
+from aqc.methods import METHODS, Method
 from aqc.metric import fubini_study
 from aqc.mps import MPS
 from aqc.objective import evaluate
-from aqc.optimize import METHODS, Method, Optimum, State, minimize
+from aqc.optimize import Optimum, State, minimize
 
 # Rounding error of -(log F)/n, for which each cell of the scan gives its share.
 _NOISE = {"complex64": 3e-8, "complex128": 1e-15}
@@ -90,7 +91,7 @@ def fit(
         rivals: Other starts of the same shape; the one of highest fidelity is taken.
         objective: A key of `aqc.objective.OBJECTIVES`, or "flip".
         overlap_method: "auto", "exact" or "dense".
-        optimizer: A key of `aqc.optimize.METHODS`, or a method of one's own.
+        optimizer: A key of `aqc.methods.METHODS`, or a method of one's own.
         max_evaluations: Most evaluations of value and gradient.
         goal: Stop at this infidelity.
         on_step: Called after every accepted step with the state to go on from.

@@ -15,8 +15,9 @@ and as logarithms they do not underflow at any length. Only a flip in the lead n
 contraction, for its own gradient.
 
 A state that needs one flip is a local minimum of this cost while w > 1/2, and w settles at 0.618
-there. What is not in the paper: where the cost stalls with a flip in the lead, that X_j is absorbed
-into the first block on qubit j. F_j then is F_0, exactly, and the optimization goes on from there.
+there. What is not in the paper: where the cost stalls with a flip in the lead, or all evaluations
+are used, that X_j is absorbed into the first block on qubit j. F_j then is F_0, exactly, and the
+optimization goes on from there.
 """
 
 from functools import partial

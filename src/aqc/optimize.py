@@ -1,14 +1,14 @@
-"""One loop that minimizes over all blocks at once, and the methods that choose its directions."""
+"""One loop that minimizes over all blocks at once, by any of the methods of `aqc.methods`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-import jax
 import numpy as np
 
 from aqc.errors import DivergenceError
-from aqc.lbfgs import LBFGS, wolfe_search
+from aqc.lbfgs import wolfe_search
+from aqc.methods import Method
 from aqc.objective import Evaluation
 
 Status = Literal["goal_reached", "stalled", "max_steps_reached", "interrupted"]
@@ -17,27 +17,6 @@ Status = Literal["goal_reached", "stalled", "max_steps_reached", "interrupted"]
 _LONGEST_MOVE = 1.0
 # Stalled: less than this relative gain over so many evaluations.
 _STALL_GAIN, _STALL_WINDOW = 1e-4, 50
-_METRIC_EVERY, _REGULARIZATION = 10, 1e-3
-
-Metric = Callable[[np.ndarray], np.ndarray]
-
-
-class Method(Protocol):
-    """Chooses directions in local coordinates; its state is a dictionary of arrays."""
-
-    line_search: bool
-
-    def direction(self, gradient: np.ndarray, state: "State") -> np.ndarray:
-        """Return where to go from a state."""
-
-    def update(self, step: np.ndarray, change: np.ndarray) -> None:
-        """Take in the step made and the change of the gradient along it."""
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the state, for a checkpoint."""
-
-    def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take the state from a checkpoint."""
 
 
 class Schedule(Protocol):
@@ -54,93 +33,6 @@ class Schedule(Protocol):
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take the state from a checkpoint."""
-
-
-class RiemannianLBFGS(LBFGS):
-    """L-BFGS in the left-trivialized frame, with a Wolfe line search.
-
-    Args:
-        metric: Maps a point to matrices (blocks, p, p), whose regularized inverse is the initial
-            inverse Hessian; taken anew every ten steps.
-    """
-
-    line_search = True
-
-    def __init__(self, metric: Metric | None = None):
-        super().__init__()
-        self._metric = metric
-
-    def direction(self, gradient: np.ndarray, state: "State") -> np.ndarray:
-        """Return -H grad."""
-        if self._metric is not None and (len(state.history) - 1) % _METRIC_EVERY == 0:
-            metric = self._metric(state.point)
-            self.inverse = np.linalg.inv(metric + _REGULARIZATION * np.eye(metric.shape[-1]))
-        return self.along(gradient)
-
-
-class OptaxMethod:
-    """Any optax GradientTransformation; its parameters are the summed local coordinates.
-
-    Args:
-        transformation: For example `optax.adam(0.01)`.
-        line_search: Whether its update is a direction to search along, not a finished step.
-    """
-
-    def __init__(self, transformation: Any, line_search: bool = False):
-        self.transformation = transformation
-        self.line_search = line_search
-        self._position: np.ndarray | None = None
-        self._state: Any = None
-        self._update = jax.jit(transformation.update)
-
-    def direction(self, gradient: np.ndarray, state: "State") -> np.ndarray:
-        """Return the transformation's update."""
-        self._start(gradient.size)
-        update, self._state = self._update(gradient, self._state, self._position)
-        return np.asarray(update, dtype=float)
-
-    def update(self, step: np.ndarray, change: np.ndarray) -> None:
-        """Move the parameters; the transformation keeps what it needs itself."""
-        assert self._position is not None
-        self._position = self._position + step
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return parameters and state, leaf by leaf."""
-        leaves = [self._position, *jax.tree.leaves(self._state)] if self._state is not None else []
-        return {f"leaf_{k}": np.asarray(leaf) for k, leaf in enumerate(leaves)}
-
-    def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take parameters and state from arrays."""
-        if not arrays:
-            return
-        self._start(arrays["leaf_0"].size)
-        self._position = arrays["leaf_0"]
-        leaves = [arrays[f"leaf_{k}"] for k in range(1, len(arrays))]
-        self._state = jax.tree.unflatten(jax.tree.structure(self._state), leaves)
-
-    def _start(self, size: int) -> None:
-        if self._position is None:
-            self._position = np.zeros(size)
-            self._state = self.transformation.init(self._position)
-
-
-def _optax_lbfgs(metric: Metric | None = None) -> Method:
-    import optax  # 0.3 s to import: only where it is chosen
-
-    return OptaxMethod(optax.lbfgs(memory_size=20, linesearch=None), line_search=True)
-
-
-def _optax_adam(metric: Metric | None = None) -> Method:
-    import optax
-
-    return OptaxMethod(optax.adam(0.01))
-
-
-METHODS: dict[str, Callable[[Metric | None], Method]] = {
-    "riemannian_lbfgs": RiemannianLBFGS,
-    "optax_lbfgs": _optax_lbfgs,
-    "optax_adam": _optax_adam,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,7 +141,8 @@ def minimize(
         start: First point, one leading axis over blocks; its dtype is the precision.
         num_parameters: Local coordinates per block.
         method: Chooses the directions.
-        max_evaluations: Most evaluations, those of line searches included.
+        max_evaluations: Most evaluations, those of line searches included; a way on that the
+            schedule knows when they are used costs one more.
         goal: Stop when the infidelity is at most this.
         noise: Rounding error of the objective's value.
         first_length: Multiple of the gradient to try first, one over the expected curvature.
@@ -279,10 +172,9 @@ def minimize(
             if _infidelity(state.log_fidelity) <= goal:
                 status = "goal_reached"
                 break
-            if state.evaluations >= max_evaluations:
-                break
             moved = None
-            if not _is_stalled(state):
+            spent = state.evaluations >= max_evaluations
+            if not spent and not _is_stalled(state):
                 length = first_length if len(state.history) == 1 else 1.0
                 moved = _advance(
                     evaluate, state, method, shape, max_evaluations, noise, length, schedule
@@ -290,7 +182,7 @@ def minimize(
             if moved is None and schedule:
                 moved = _escape(state, schedule)
             if moved is None:
-                status = "stalled"
+                status = "max_steps_reached" if spent else "stalled"
                 break
             state = moved
             best = max(best, state, key=lambda s: s.log_fidelity)
@@ -338,7 +230,7 @@ def _advance(
 ) -> State | None:
     """Return the state after one accepted step, or None when no step lowers the objective."""
     gradient = state.gradient.ravel()
-    direction = method.direction(gradient, state)
+    direction = method.direction(gradient, state.point, len(state.history) - 1)
     slope = float(direction @ gradient)
     longest = float(np.abs(direction).max())
     if longest == 0.0 or (method.line_search and slope >= 0):

@@ -240,10 +240,10 @@ class OptimizerSettings(Settings):
     """What changes the blocks, and for how long."""
 
     name: Annotated[
-        Literal["riemannian_lbfgs", "optax_lbfgs", "optax_adam"],
+        Literal["riemannian_lbfgs", "optax_lbfgs", "optax_adam", "root", "normuon", "auon"],
         Field(examples=["riemannian_lbfgs"]),
     ] = "riemannian_lbfgs"
-    """The optimizer."""
+    """The optimizer; root, normuon and auon are those of the shelf."""
 
     max_steps: Annotated[int, Field(ge=0, le=10**9, examples=[200])] = 200
     """Largest number of evaluations of the objective and its gradient."""

@@ -110,6 +110,11 @@ def test_a_number_is_an_array_without_axes() -> None:
         ([[{"re": 1, "im": 2}]], "complex", "`x[0][0]` must be a number, but is {"),
         ({"re": [[1]]}, "complex", '{"re": nested list, "im": nested list}, but has the keys'),
         ({"re": [[1]], "im": [[1, 2]]}, "complex", 'have parts "re" and "im" of one shape'),
+        (
+            {"re": [[1]], "im": [[float("inf")]]},
+            "complex",
+            "`x` must be finite, but holds (1+infj)",
+        ),
         ({"re": [[1]], "im": [["a"]]}, "complex", '`x.im[0][0]` must be a number, but is "a".'),
         ({"re": [[1]], "im": [[1]]}, "float", "`x` must be a nested list, {"),
         ({"npy": 3}, "float", "`x.npy` must be a base64 string, but is 3."),

@@ -25,7 +25,7 @@ class Progress(View):
     model_config = ConfigDict(extra="allow")
 
     stage: str | None = None
-    """target, compile, optimize or certify."""
+    """target, compile, optimize or certify; of a kernel: run."""
     fraction: float | None = None
     """Part of the stage that is done, null when unknown."""
     evaluations: int = 0
@@ -58,7 +58,7 @@ class JobView(View):
 
     id: str
     kind: str
-    """What kind of work: compile."""
+    """What kind of work: compile or kernel."""
     state: State
     reason: Reason | None
     """Why it failed; time_limit also for a success that stopped at its wall time."""
@@ -70,8 +70,9 @@ class JobView(View):
     tags: list[str]
     priority: int
     num_qubits: int
+    """0 of a kernel."""
     memory_bytes: int
-    """Memory predicted before the job was accepted."""
+    """Memory predicted before the job was accepted; 0 of a kernel, which is only limited."""
     attempt: int
     """How often it was started."""
     version: int
@@ -102,7 +103,8 @@ class JobDetail(JobView):
     """A job with its problem."""
 
     problem: dict[str, Any]
-    """problem.json with all defaults filled in."""
+    """problem.json with all defaults filled in; of a kernel its name, the operation, how arrays are
+    written, and the job that the input came with."""
 
     @classmethod
     def of(cls, job: Job, notes: Sequence[str] = ()) -> Self:

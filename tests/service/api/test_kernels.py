@@ -178,6 +178,14 @@ def assert_close(found: Any, expected: Any) -> None:
         assert found == expected
 
 
+def test_the_command_of_the_readme_works(api: httpx.Client) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
+    (command,) = re.findall(r"^curl \S+/v1/kernels.*?^```", readme, re.MULTILINE | re.DOTALL)
+    _, url, _, _, _, body = shlex.split(command.removesuffix("```").replace("\\\n", " "))
+    path = url.removeprefix("http://127.0.0.1:8765")
+    assert api.post(path, json=json.loads(body)).status_code == 200
+
+
 def test_the_first_operation_answers_to_the_name_alone(api: httpx.Client) -> None:
     result = api.post("/v1/kernels/do-merging", json=SMALL).json()["result"]
     merged = np.array(result["lora_b"]) @ np.array(result["lora_a"])

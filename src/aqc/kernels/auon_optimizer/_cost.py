@@ -48,7 +48,7 @@ def cost(sizes: Int[np.ndarray, " sizes"]) -> Cost:
         arXiv:2509.24320 calls AuON linear in the number of entries.
 
     Example:
-        >>> result = cost([16, 32])
+        >>> result = cost([32, 64])
         >>> round(result.auon[1] / result.auon[0]), round(result.muon[1] / result.muon[0])
         (4, 8)
     """

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Gt, Interval
 
+from aqc.errors import DivergenceError
 from aqc.kernels._kernel import Steps, drain
 from aqc.kernels._signature import checked
 from aqc.kernels.gp_dynamic_programming.harvest import (
@@ -91,6 +92,7 @@ def compare_policies(
 
     Raises:
         InputError: The series, the grid or the truth cannot be used.
+        DivergenceError: The true model's stock grows beyond all numbers.
 
     Source: arXiv 1412.8081, the comparison of policies by simulation.
 
@@ -208,8 +210,13 @@ def _play(
     profit = np.zeros_like(stock)
     step = policy.stock[1]
     for z in noise:
-        nearest = np.minimum(np.rint(stock / step).astype(int), len(policy.stock) - 1)
+        # Stocks beyond the grid are harvested like its last.
+        nearest = np.rint(np.minimum(stock / step, len(policy.stock) - 1)).astype(int)
         harvest = np.minimum(policy.harvest[nearest], stock)
         profit += harvest
-        stock = growth(truth.name, truth.parameters, stock - harvest) * np.exp(truth.sigma * z)
+        with np.errstate(over="ignore", invalid="ignore"):
+            left = growth(truth.name, truth.parameters, stock - harvest)
+            stock = left * np.exp(truth.sigma * z)
+        if not np.isfinite(stock).all():
+            raise DivergenceError("The true model's stock grows beyond all numbers.")
     return profit, stock

@@ -60,7 +60,8 @@ _POINTS = (_RNG.normal(size=(32, 3)) + 2 * _LABELS[:, None]).round(2)
 
 KERNEL = Kernel(
     paper=Paper(
-        title="Ghosts of Softmax",
+        title="Ghosts of Softmax: Complex Singularities That Limit Safe Step Sizes in "
+        "Cross-Entropy",
         authors="Sao",
         year=2026,
         link="https://arxiv.org/abs/2603.13552",

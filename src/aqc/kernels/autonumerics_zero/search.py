@@ -1,0 +1,397 @@
+"""The search: NSGA-II over programs, their constants fitted anew in every generation."""
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from annotated_types import Interval, Len
+from jaxtyping import Float
+from scipy.special import erf
+
+from aqc.errors import InputError
+from aqc.kernels._kernel import Steps, drain
+from aqc.kernels._signature import checked
+from aqc.kernels.autonumerics_zero.fitting import fit_constants, largest_error
+from aqc.kernels.autonumerics_zero.programs import (
+    CONSTANTS,
+    FIRST,
+    OPERATIONS,
+    Name,
+    Program,
+    canonical,
+    cost,
+    expression,
+    mutate,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_PARENTS, _CHILDREN, _SAME = 60, 240, 2
+_FRESH = 10_000
+FUNCTIONS = {"exp2": np.exp2, "exp": np.exp, "cos": np.cos, "erf": erf, "log1p": np.log1p}
+Function = Literal["exp2", "exp", "cos", "erf", "log1p"]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A function by name, on an interval."""
+
+    function: Function
+    low: float
+    high: float
+    kind: Literal["named"] = "named"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A function by its values, 8 to 4096 of them.
+
+    Args:
+        x: Arguments, strictly increasing.
+        y: Values.
+    """
+
+    x: Float[np.ndarray, " points"]
+    y: Float[np.ndarray, " points"]
+    kind: Literal["table"] = "table"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A program of the front.
+
+    Args:
+        ops: Operations that depend on x.
+        error: Largest error at the nodes of the fit.
+        validation_error: Largest error at 10000 other points (a table: at all its points).
+        program: Rows (operation, register, register); operations + - * / are 0 to 3, register 0
+            is x, 1 to 6 the constants, 7 and on the results.
+        constants: Shape (6,).
+        expression: The same in writing.
+    """
+
+    ops: int
+    error: float
+    validation_error: float
+    program: np.ndarray
+    constants: np.ndarray
+    expression: str
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A minimax polynomial in Horner's form.
+
+    Args:
+        degree: d.
+        ops: 2 d.
+        validation_error: As for programs.
+    """
+
+    degree: int
+    ops: int
+    validation_error: float
+
+
+@dataclass(frozen=True)
+class Front:
+    """Programs that no other one beats in both operations and error.
+
+    Args:
+        front: By operations.
+        baselines: Polynomials of degree 1 to 5.
+        evaluations: Programs that were fitted.
+        generations: Of the search.
+    """
+
+    front: tuple[Found, ...]
+    baselines: tuple[Baseline, ...]
+    evaluations: int
+    generations: int
+
+
+@checked()
+def search_programs(
+    target: Named | Table,
+    max_ops: Annotated[int, Interval(ge=2, le=12)] = 7,
+    generations: Annotated[int, Interval(ge=1, le=2000)] = 100,
+    operations: Annotated[tuple[Name, ...], Len(1, 4)] = OPERATIONS,
+    error: Literal["relative", "absolute"] = "relative",
+    selection: Literal["nsga2", "random"] = "nsga2",
+    constants: Literal["fitted", "drawn"] = "fitted",
+    n_points: Annotated[int, Interval(ge=8, le=128)] = 33,
+    seed: Annotated[int, Interval(ge=0)] = 0,
+) -> Front:
+    """Search short arithmetic programs that approximate a function.
+
+    E = max_i |f(x_i) / y_i - 1| against the number of operations that depend on x.
+
+    Args:
+        target: A named function on an interval, or a table.
+        max_ops: Most instructions of a program.
+        generations: Of 240 children each.
+        operations: That programs may use.
+        error: Relative, or absolute.
+        selection: NSGA-II, or random parents, as a control.
+        constants: Fitted, or left as they are drawn, as a control.
+        n_points: Nodes of the fit.
+        seed: Of the random numbers.
+
+    Returns:
+        The front, and polynomials to compare with.
+
+    Raises:
+        InputError: The interval is empty, the table unusable, or the error undefined.
+
+    Source: arXiv 2312.08472. Ours: one population of 60 instead of many workers, six constants,
+    Levenberg-Marquardt with Lawson's weights instead of CMA-ES for the constants.
+
+    Example:
+        >>> found = search_programs(Named("exp2", 0.0, 1.0), max_ops=3, generations=3)
+        >>> bool(found.front[-1].validation_error < 0.05)
+        True
+    """
+    found: Front = drain(
+        search_programs_steps(
+            target, max_ops, generations, operations, error, selection, constants, n_points, seed
+        )
+    )
+    return found
+
+
+def search_programs_steps(
+    target: Named | Table,
+    max_ops: int,
+    generations: int,
+    operations: tuple[str, ...],
+    error: str,
+    selection: str,
+    constants: str,
+    n_points: int,
+    seed: int,
+    state: Any = None,
+) -> Steps:
+    """Search programs, reporting after every generation.
+
+    Args:
+        target: As for `search_programs`, and so all others.
+        max_ops: Most instructions.
+        generations: How many.
+        operations: Allowed ones.
+        error: Relative or absolute.
+        selection: NSGA-II or random.
+        constants: Fitted or drawn.
+        n_points: Nodes.
+        seed: Of the random numbers.
+        state: What an earlier run yielded.
+
+    Yields:
+        (fraction, the population).
+
+    Returns:
+        Front.
+
+    Raises:
+        InputError: As for `search_programs`.
+    """
+    x, y, scale = nodes(target, n_points, error)
+    codes = tuple(OPERATIONS.index(name) for name in dict.fromkeys(operations))
+    if state is None:
+        first: Program = ((codes[0], 0, 1),)
+        state = {
+            "generation": 0,
+            "programs": [first],
+            "constants": np.zeros((1, CONSTANTS)),
+            "errors": largest_error([first], np.zeros((1, CONSTANTS)), x, y, scale),
+        }
+    while state["generation"] < generations:
+        number = state["generation"]
+        rng, draws = random.Random(f"{seed} {number}"), np.random.default_rng([seed, number])
+        parents = [_as_program(p) for p in state["programs"]]
+        owners = [rng.randrange(len(parents)) for _ in range(_CHILDREN)]
+        children = [mutate(parents[i], codes, max_ops, rng) for i in owners]
+        start = state["constants"][owners] + 0.1 * draws.normal(size=(_CHILDREN, CONSTANTS))
+        # Half of the children begin anew.
+        start[1::2] = 3 * draws.normal(size=start[1::2].shape)
+        if constants == "fitted":
+            start, worst = fit_constants(children, start, x, y, scale)
+        else:
+            worst = largest_error(children, start, x, y, scale)
+        everyone = parents + children
+        values = np.concatenate([state["constants"], start])
+        errors = np.concatenate([state["errors"], worst])
+        kept = _select(everyone, errors, selection, rng)
+        state = {
+            "generation": number + 1,
+            "programs": [everyone[i] for i in kept],
+            "constants": values[kept],
+            "errors": errors[kept],
+        }
+        yield (number + 1) / generations, state
+    return _report(state, target, error, generations)
+
+
+def nodes(
+    target: Named | Table, count: int, error: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return Chebyshev nodes, the target there, and what errors are divided by.
+
+    Raises:
+        InputError: The target cannot be used.
+    """
+    if isinstance(target, Named):
+        if target.low >= target.high:
+            raise InputError(
+                f"`target.low` must be less than `target.high`, but they are {target.low:g} and "
+                f"{target.high:g}.",
+                "/target/low",
+            )
+        if target.function == "log1p" and target.low <= -1:
+            raise InputError(
+                f"`target.low` must be greater than -1 for log1p, but is {target.low:g}.",
+                "/target/low",
+            )
+        middle, half = (target.low + target.high) / 2, (target.high - target.low) / 2
+        x = middle - half * np.cos(np.pi * np.arange(count) / (count - 1))
+        y = FUNCTIONS[target.function](x)
+        zero = _has_zero(target)
+    else:
+        _check_table(target)
+        x, y, zero = target.x, target.y, bool(np.any(target.y == 0))
+        if len(x) > count:
+            share = (1 - np.cos(np.pi * np.arange(count) / (count - 1))) / 2
+            chosen = np.unique(np.rint(share * (len(x) - 1)).astype(int))
+            x, y = x[chosen], y[chosen]
+    if error == "relative" and zero:
+        raise InputError(
+            "`error` must be absolute for this target: the relative error is undefined where the "
+            "target is 0.",
+            "/error",
+        )
+    return x, y, np.abs(y) if error == "relative" else np.ones_like(y)
+
+
+def search_work(generations: int, max_ops: int, n_points: int, **_: object) -> float:
+    """Return generations x operations x nodes."""
+    return float(generations * (max_ops + 2) * (n_points + 10))
+
+
+def draw(found: Front) -> "Figure":
+    """Return a figure of the front and of the polynomials."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.6, 4.0), layout="constrained")
+    axes = figure.add_subplot()
+    for label, items in (("programs", found.front), ("Horner minimax", found.baselines)):
+        axes.semilogy(
+            [x.ops for x in items], [x.validation_error for x in items], "o-", label=label
+        )
+    axes.set(xlabel="operations", ylabel="largest error")
+    axes.legend()
+    return figure
+
+
+def _has_zero(target: Named) -> bool:
+    if target.function in ("exp", "exp2"):
+        return False
+    x = np.linspace(target.low, target.high, 4001)
+    y = FUNCTIONS[target.function](x)
+    return bool(np.any(y == 0) or np.any(np.sign(y[1:]) != np.sign(y[:-1])))
+
+
+def _check_table(target: Table) -> None:
+    if not 8 <= len(target.x) <= 4096:
+        raise InputError(
+            f"`target.x` must have 8 to 4096 entries, but has {len(target.x)}.", "/target/x"
+        )
+    if np.any(np.diff(target.x) <= 0):
+        raise InputError("`target.x` must increase strictly, but does not.", "/target/x")
+
+
+def _as_program(rows: Any) -> Program:
+    return tuple((int(code), int(a), int(b)) for code, a, b in rows)
+
+
+def _select(
+    programs: list[Program], errors: np.ndarray, selection: str, rng: random.Random
+) -> list[int]:
+    """Return the numbers of the survivors; of one expression at most two."""
+    seen: dict[str, int] = {}
+    distinct = []
+    for i in np.argsort(errors, kind="stable").tolist():
+        key = canonical(programs[i])
+        if np.isfinite(errors[i]) and seen.get(key, 0) < _SAME:
+            seen[key] = seen.get(key, 0) + 1
+            distinct.append(i)
+    if not distinct:
+        return list(range(min(len(programs), _PARENTS)))
+    if selection == "random":
+        rng.shuffle(distinct)
+        return distinct[:_PARENTS]
+    costs = np.array([cost(programs[i]) for i in distinct])
+    logs = np.log(np.maximum(errors[distinct], 1e-300))
+    order = _nsga2_order(costs, logs)
+    return [distinct[i] for i in order[:_PARENTS]]
+
+
+def _nsga2_order(costs: np.ndarray, logs: np.ndarray) -> list[int]:
+    """Return all by non-dominated front, within a front the loneliest first."""
+    better = (costs[:, None] <= costs) & (logs[:, None] <= logs)
+    beats = better & ((costs[:, None] < costs) | (logs[:, None] < logs))
+    left, order = np.ones(len(costs), bool), []
+    while left.any():
+        front = np.flatnonzero(left & ~beats[left].any(0))
+        crowding = np.zeros(len(front))
+        for values in (costs[front].astype(float), logs[front]):
+            place = np.argsort(values, kind="stable")
+            spread = values[place[-1]] - values[place[0]] or 1.0
+            crowding[place[[0, -1]]] = np.inf
+            crowding[place[1:-1]] += (values[place[2:]] - values[place[:-2]]) / spread
+        order += front[np.argsort(-crowding, kind="stable")].tolist()
+        left[front] = False
+    return order
+
+
+def _report(state: Any, target: Named | Table, error: str, generations: int) -> Front:
+    if isinstance(target, Named):
+        x = np.linspace(target.low, target.high, _FRESH)
+        y = FUNCTIONS[target.function](x)
+    else:
+        x, y = target.x, target.y
+    scale = np.abs(y) if error == "relative" else np.ones_like(y)
+    programs = [_as_program(p) for p in state["programs"]]
+    checked_errors = largest_error(programs, state["constants"], x, y, scale)
+    # By what was validated: a pole between two nodes must not win.
+    front, least = [], np.inf
+    for i in sorted(range(len(programs)), key=lambda i: (cost(programs[i]), checked_errors[i])):
+        if checked_errors[i] < least:
+            least = float(checked_errors[i])
+            front.append(
+                Found(
+                    ops=cost(programs[i]),
+                    error=float(state["errors"][i]),
+                    validation_error=least,
+                    program=np.array(programs[i]),
+                    constants=state["constants"][i],
+                    expression=expression(programs[i], state["constants"][i]),
+                )
+            )
+    fit_at = nodes(target, 65, error)
+    baselines = tuple(_horner(d, fit_at, (x, y, scale)) for d in range(1, 6))
+    return Front(tuple(front), baselines, generations * _CHILDREN, generations)
+
+
+def _horner(degree: int, fit_at: Any, check_at: Any) -> Baseline:
+    """Return the minimax polynomial, fitted like any other program."""
+    program: list[tuple[int, int, int]] = [(2, 0, 1)]
+    for k in range(degree):
+        program.append((0, FIRST + len(program) - 1, 2 + k))
+        if k < degree - 1:
+            program.append((2, FIRST + len(program) - 1, 0))
+    start = np.zeros((1, CONSTANTS))
+    programs = [tuple(program)]
+    x, y, scale = fit_at
+    values, _ = fit_constants(programs, start, x, y, scale, rounds=30)
+    return Baseline(degree, 2 * degree, float(largest_error(programs, values, *check_at)[0]))
