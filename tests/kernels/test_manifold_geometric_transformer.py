@@ -110,7 +110,7 @@ def in_numpy(x: np.ndarray, weights: Any, settings: Settings) -> np.ndarray:
 def test_a_block_is_its_definition(settings: Settings) -> None:
     x = tokens(0, 10, 16)
     with jax.enable_x64(True):
-        weights = draw_block(jax.random.key(0), 16, settings, 0.3)
+        weights = draw_block(np.random.default_rng(1), 16, settings, 0.3)
         found, size = jax.jit(manifold_geometric_block, static_argnums=2)(x, weights, settings)
         found, size = np.asarray(found), float(size)
     np.testing.assert_allclose(found, in_numpy(x, weights, settings), atol=1e-9)
@@ -121,7 +121,7 @@ def test_a_block_is_its_definition(settings: Settings) -> None:
 def test_nothing_erased_and_beta_one_is_the_plain_residual() -> None:
     x = tokens(1, 6, 8)
     with jax.enable_x64(True):
-        weights = draw_block(jax.random.key(1), 8, DDL)
+        weights = draw_block(np.random.default_rng(1), 8, DDL)
         weights = [own | {"beta": 0 * own["beta"]} for own in weights]
         for delta, plain in (("ddl", "vanilla"), ("mgt", "mhc")):
             with_delta, beta = manifold_geometric_block(x, weights, Settings(delta, alpha=0.0))
@@ -130,12 +130,17 @@ def test_nothing_erased_and_beta_one_is_the_plain_residual() -> None:
             assert float(beta) == 1.0
 
 
+def measured(x: np.ndarray, first: np.ndarray) -> np.ndarray:
+    return measure(x[None, None], first, np.full((1, 1), 0.7))[:, 0, 0]
+
+
 def test_what_is_measured() -> None:
     x, first = tokens(2, 7, 9), tokens(3, 7, 9)
-    with jax.enable_x64(True):
-        rank, cosine, rms, residual, identity = np.asarray(measure(x, first))
-        assert float(measure(np.eye(8), np.eye(8))[0]) == pytest.approx(8)
-        np.testing.assert_allclose(measure(np.ones((7, 9)), first)[:2], [1, 1], atol=1e-9)
+    rank, cosine, rms, residual, identity, beta, distance = measured(x, first)
+    assert measured(np.eye(8), np.eye(8))[0] == pytest.approx(8)
+    np.testing.assert_allclose(measured(np.ones((7, 9)), first)[:2], [1, 1], atol=1e-9)
+    assert beta == 0.7
+    assert distance == pytest.approx(np.sqrt(np.sum((x - first) ** 2) / np.sum(first**2)))
     shares = np.sqrt(np.linalg.eigvalsh(x @ x.T))
     shares /= shares.sum()
     assert rank == pytest.approx(np.prod(shares**-shares))

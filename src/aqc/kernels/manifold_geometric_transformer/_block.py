@@ -4,6 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 Rule = Literal["none", "vanilla", "mhc", "ddl", "mgt"]
 Projection = Literal["value", "self"]
@@ -36,11 +37,13 @@ class Settings(NamedTuple):
     alpha: float = 1.0
 
 
-def draw_block(key: jax.Array, width: int, settings: Settings, beta_bias: Any = 0.0) -> Any:
+def draw_block(
+    rng: np.random.Generator, width: int, settings: Settings, beta_bias: float = 0.0
+) -> Any:
     """Draw the weights of one block, of variance 1 / fan-in.
 
     Args:
-        key: Of JAX.
+        rng: Of NumPy: to draw there costs JAX no compilation.
         width: d.
         settings: Of the block.
         beta_bias: b_0 of beta.
@@ -53,16 +56,12 @@ def draw_block(key: jax.Array, width: int, settings: Settings, beta_bias: Any = 
     ]
     if settings.mlp:
         shapes.append({"up": (width, 4 * width), "down": (4 * width, width)})
-    blocks = []
     columns = width if settings.beta_mode == "tanh_vector" else 1
-    for own, part in zip(shapes, jax.random.split(key, len(shapes)), strict=True):
+    blocks = []
+    for own in shapes:
         every = own | {"gate": (width, width), "beta": (width, columns)}
-        keys = jax.random.split(part, len(every))
-        drawn = {
-            name: jax.random.normal(k, shape) / shape[0] ** 0.5
-            for (name, shape), k in zip(every.items(), keys, strict=True)
-        }
-        blocks.append(drawn | {"bias": jnp.asarray(beta_bias, float)})
+        drawn = {name: rng.normal(size=s) / s[0] ** 0.5 for name, s in every.items()}
+        blocks.append(drawn | {"bias": np.float64(beta_bias)})
     return blocks
 
 

@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from annotated_types import Interval, Len
 from jaxtyping import Float
+from scipy.special import entr
 
 from aqc.errors import DivergenceError, InputError
 from aqc.kernels._kernel import Steps, drain
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _CHUNK = 16  # layers between two reports
+_HUGE = 1e100  # squares of what is larger, or as small, come near to the ends of the numbers
 
 
 @dataclass(frozen=True)
@@ -190,11 +191,9 @@ def profile_steps(
         finals, done, now, curves = list(state[0]), state[1], state[2], state[3].copy()
     for i in range(len(finals), len(rules)):
         for begin, end in _chunks(done, depth):
-            with jax.enable_x64(True):
-                now, new = _advance(now, x, beta_bias, begin, end - begin, every[i])
-                now, new = np.asarray(now), np.asarray(new)
-            _refuse_overflow(new, rules[i], begin)
-            curves[i, :, :, begin:end] = new
+            layers, betas = _advance(now, beta_bias, begin, end, every[i])
+            _refuse_overflow(layers, rules[i], begin)
+            now, curves[i, :, :, begin:end] = layers[-1], measure(layers, x, betas)
             if end < depth:
                 fraction = (i + end / depth) / len(rules)
                 yield fraction, (list(finals), end, now, curves.copy())
@@ -224,51 +223,63 @@ def _check(x: np.ndarray, rules: tuple[Rule, ...], heads: int) -> None:
         raise InputError("`x` must hold no token of zeros, but does.", "/x")
 
 
-def _refuse_overflow(curves: np.ndarray, rule: str, begin: int) -> None:
-    bad = ~np.isfinite(curves).all((0, 1))
+def _refuse_overflow(layers: np.ndarray, rule: str, begin: int) -> None:
+    largest = np.abs(layers).max(-1)  # of each token; comparisons with NaN are false
+    bad = ~((largest < _HUGE) & (largest > 1 / _HUGE)).all((1, 2))
     if bad.any():
         layer = int(bad.argmax())
-        rms = curves[_CURVES.index("rms"), :, max(layer - 1, 0)].max()
         raise DivergenceError(
-            f"The tokens overflow or vanish at layer {begin + layer + 1} of the rule {rule} (root "
-            f"mean square {rms:.3g} at layer {begin + max(layer, 1)}); scale the input, or take a "
-            "smaller depth."
+            f"The tokens overflow or vanish at layer {begin + layer + 1} of the rule {rule} "
+            f"(largest entries of tokens {largest[layer].min():.3g} to {largest[layer].max():.3g}"
+            "); scale the input, or take a smaller depth."
         )
 
 
-def measure(x: jax.Array, first: jax.Array) -> jax.Array:
-    """Return rank, cosine, root mean square, residual and identity of tokens of shape (n, d)."""
-    values = jnp.linalg.svd(x, compute_uv=False)
-    shares = values / values.sum()
-    entropy = -jnp.sum(jnp.where(shares > 0, shares * jnp.log(jnp.where(shares > 0, shares, 1)), 0))
-    unit = x / jnp.linalg.norm(x, axis=1, keepdims=True)
-    size = len(x)
-    cosine = ((unit @ unit.T).sum() - size) / (size * (size - 1))
-    residual = jnp.linalg.norm(x - x.mean(0)) / jnp.linalg.norm(x)
-    nearest = jnp.argmax(unit @ (first / jnp.linalg.norm(first, axis=1, keepdims=True)).T, axis=1)
-    identity = (nearest == jnp.arange(size)).mean()
-    return jnp.stack([jnp.exp(entropy), cosine, jnp.sqrt((x**2).mean()), residual, identity])
-
-
-@partial(jax.jit, static_argnames=("count", "settings"))
 def _advance(
-    now: jax.Array, first: jax.Array, beta_bias: jax.Array, begin: int, count: int, settings: Any
-) -> Any:
-    """Return the tokens some layers on, and the curves, shape (curves, seeds, count)."""
+    now: np.ndarray, beta_bias: float, begin: int, end: int, settings: Settings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the tokens after each layer, shape (layers, seeds, n, d), and the mean |beta|."""
+    layers, betas = [], []
+    for layer in range(begin, end):
+        drawn = [
+            draw_block(np.random.default_rng([seed, layer]), now.shape[-1], settings, beta_bias)
+            for seed in range(len(now))
+        ]
+        weights = jax.tree.map(lambda *same: np.stack(same), *drawn)
+        with jax.enable_x64(True):
+            moved, beta = _blocks(now, weights, settings)
+            now = np.asarray(moved)
+        layers.append(now)
+        betas.append(np.asarray(beta))
+    return np.array(layers), np.array(betas)
 
-    def run(x: jax.Array, seed: jax.Array) -> Any:
-        key = jax.random.key(seed)
 
-        def layer(x: jax.Array, index: jax.Array) -> Any:
-            weights = draw_block(jax.random.fold_in(key, index), x.shape[1], settings, beta_bias)
-            x, beta = manifold_geometric_block(x, weights, settings)
-            distance = jnp.linalg.norm(x - first) / jnp.linalg.norm(first)
-            return x, jnp.append(measure(x, first), jnp.stack([beta, distance]))
+@partial(jax.jit, static_argnames="settings")
+def _blocks(now: jax.Array, weights: Any, settings: Settings) -> tuple[jax.Array, jax.Array]:
+    """One block of each seed; without draws and singular values it compiles in a moment."""
+    return jax.vmap(partial(manifold_geometric_block, settings=settings))(now, weights)
 
-        return jax.lax.scan(layer, x, begin + jnp.arange(count))
 
-    after, curves = jax.vmap(run)(now, jnp.arange(now.shape[0]))
-    return after, curves.transpose(2, 0, 1)
+def measure(layers: np.ndarray, first: np.ndarray, betas: np.ndarray) -> np.ndarray:
+    """Return the curves of tokens (layers, seeds, n, d), shape (curves, seeds, layers)."""
+    size = len(first)
+    norm = np.linalg.norm(layers, axis=(-2, -1))
+    values = np.linalg.svd(layers, compute_uv=False)
+    shares = values / values.sum(-1, keepdims=True)
+    unit = layers / np.linalg.norm(layers, axis=-1, keepdims=True)
+    cosines = unit @ unit.swapaxes(-2, -1)
+    centered = layers - layers.mean(-2, keepdims=True)
+    to_first = unit @ (first / np.linalg.norm(first, axis=1, keepdims=True)).T
+    curves = (
+        np.exp(entr(shares).sum(-1)),
+        (cosines.sum((-2, -1)) - size) / (size * (size - 1)),
+        norm / np.sqrt(first.size),
+        np.linalg.norm(centered, axis=(-2, -1)) / norm,
+        (to_first.argmax(-1) == np.arange(size)).mean(-1),
+        betas,
+        np.linalg.norm(layers - first, axis=(-2, -1)) / np.linalg.norm(first),
+    )
+    return np.stack(curves).swapaxes(1, 2)
 
 
 def count_work(x: np.ndarray, depth: int, rules: tuple[str, ...], seeds: int, **_: Any) -> float:
