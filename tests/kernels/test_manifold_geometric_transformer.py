@@ -130,6 +130,18 @@ def test_nothing_erased_and_beta_one_is_the_plain_residual() -> None:
             assert float(beta) == 1.0
 
 
+def test_a_gate_that_is_open_is_none() -> None:
+    x = tokens(1, 6, 8)
+    settings = Settings("mgt", mlp=False, alpha=0.0)
+    (own,) = draw_block(np.random.default_rng(2), 8, settings)
+    seen = (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)
+    is_open = {"gate": np.linalg.pinv(seen) @ np.full((6, 8), 50.0), "beta": 0 * own["beta"]}
+    with jax.enable_x64(True):
+        gated, _ = manifold_geometric_block(x, [own | is_open], settings)
+        plain, _ = manifold_geometric_block(x, [own], Settings("vanilla", mlp=False))
+        np.testing.assert_allclose(gated, plain, atol=1e-12)
+
+
 def measured(x: np.ndarray, first: np.ndarray) -> np.ndarray:
     return measure(x[None, None], first, np.full((1, 1), 0.7))[:, 0, 0]
 
@@ -194,26 +206,32 @@ def test_gate_and_delta_together_keep_the_rank_at_initialization() -> None:
         assert found["mgt"].distance[:, -1].min() > 1
         # High rank is not memory: no token knows where it came from (by chance 1 / 64).
         assert found["mgt"].identity[:, -1].max() < 0.1
-        assert found["mhc"].identity[:, -1].mean() > found["mgt"].identity[:, -1].mean()
+        assert found["mgt"].identity[:, -1].mean() < 0.04
+        assert found["mhc"].identity[:, -1].mean() > 0.08
 
 
 @pytest.mark.slow
 def test_the_choices_that_the_paper_leaves_open_decide() -> None:
-    literal = at_depth(0, rules=["mgt"], projection="self", beta_mode="tanh_vector")["mgt"]
-    assert literal.effective_rank[:, -1].mean() < 25
-    vector = at_depth(0, rules=["ddl", "mgt"], beta_mode="tanh_vector")
-    alone, both = (vector[name].effective_rank[:, -1].mean() for name in ("ddl", "mgt"))
-    assert alone > 40
-    assert abs(alone - both) < 3  # the gate adds nothing
+    for seed in (0, 1):
+        literal = at_depth(seed, rules=["mgt"], projection="self")["mgt"]
+        assert literal.effective_rank[:, -1].max() < 1.05
+        literal = at_depth(seed, rules=["mgt"], projection="self", beta_mode="tanh_vector")["mgt"]
+        assert literal.effective_rank[:, -1].mean() < 25
+        assert literal.effective_rank[:, -1].min() < 15
+        vector = at_depth(seed, rules=["ddl", "mgt"], beta_mode="tanh_vector")
+        alone, both = (vector[name].effective_rank[:, -1] for name in ("ddl", "mgt"))
+        assert min(alone.min(), both.min()) > 47
+        assert abs(alone.mean() - both.mean()) < 1  # the gate adds nothing
+        assert vector["mgt"].identity[:, -1].mean() > 0.1
 
 
-def test_seeds_are_independent_and_rules_share_weights() -> None:
+def test_networks_depend_neither_on_their_number_nor_on_the_rules_before() -> None:
     x = tokens(6, 8, 8)
-    one = profile_rank_collapse(x, 3, rules=["ddl", "mgt"])
-    two = profile_rank_collapse(x, 3, rules=["mgt", "ddl"], seeds=2)
+    one = profile_rank_collapse(x, 3, rules=["mgt"])
+    two = profile_rank_collapse(x, 3, rules=["ddl", "mgt"], seeds=2)
     np.testing.assert_allclose(two[1].final[0], one[0].final[0], atol=1e-12)
     assert np.abs(two[0].final[0] - two[0].final[1]).max() > 0.1
-    scaled = profile_rank_collapse(x, 3, rules=["mgt"], alpha=0.0, beta_bias=-10.0)
+    scaled = profile_rank_collapse(x, 3, rules=["mgt"], beta_bias=-10.0)
     assert scaled[0].mean_beta.max() < 0.01
     assert scaled[0].distance.max() < 0.01
 
@@ -260,5 +278,5 @@ def test_overflow_names_the_layer_and_size_its_limit() -> None:
     options = {"rules": ["ddl"], "projection": "self", "alpha": 2.0, "beta_bias": 10.0}
     with pytest.raises(DivergenceError, match=r"overflow or vanish at layer 1\d\d of the rule ddl"):
         profile_rank_collapse(tokens(9, 4, 8), 300, **options)
-    with pytest.raises(InputError, match="takes at most 1e.12 multiplications"):
+    with pytest.raises(InputError, match="takes at most 5e.12 multiplications"):
         KERNEL.operation().run({"x": np.ones((256, 256)), "depth": 512, "seeds": 5})

@@ -282,10 +282,13 @@ def measure(layers: np.ndarray, first: np.ndarray, betas: np.ndarray) -> np.ndar
     return np.stack(curves).swapaxes(1, 2)
 
 
-def count_work(x: np.ndarray, depth: int, rules: tuple[str, ...], seeds: int, **_: Any) -> float:
-    """Return the multiplications of the largest products and of the singular values."""
+def count_work(
+    x: np.ndarray, depth: int, rules: tuple[str, ...], heads: int, seeds: int, **_: Any
+) -> float:
+    """Return the multiplications, an exponential taken as 400 and a random number as 60."""
     n, d = x.shape
-    each = n * n * d + 14 * n * d * d + 8 * n * d * min(n, d)
+    products = n * n * d + 14 * n * d * d + 8 * n * d * min(n, d)
+    each = products + 400 * heads * n * n + 60 * 14 * d * d
     return float(len(rules) * seeds * depth * each)
 
 
@@ -295,7 +298,7 @@ def draw_profiles(found: tuple[Profile, ...]) -> "Figure":
 
     figure = Figure(figsize=(10.2, 3.4), layout="constrained")
     panels = figure.subplots(1, 3)
-    labels = ("effective rank", "mean cosine of tokens", "tokens nearest to their start")
+    labels = ("effective rank", "mean cosine of tokens", "share of tokens nearest to their start")
     for panel, name, label in zip(
         panels, ("effective_rank", "mean_cosine", "identity"), labels, strict=True
     ):
@@ -304,5 +307,6 @@ def draw_profiles(found: tuple[Profile, ...]) -> "Figure":
             panel.plot(np.arange(1, len(curve) + 1), curve, label=profile.rule)
         panel.set(xlabel="layer", ylabel=label)
     panels[0].set_ylim(0, None)
+    panels[2].set_ylim(0, 1.05)
     panels[0].legend()
     return figure
