@@ -78,8 +78,8 @@ KERNEL = Kernel(
             outcome="in part",
         ),
         Claim(
-            claim="Tokens of high rank remember where they began (not of the paper: a check of what "
-            "the rank tells).",
+            claim="Tokens of high rank remember where they began (not of the paper: a check of "
+            "what the rank tells).",
             baseline="the gate alone; chance, 1 / 64",
             measured="The same runs, share of tokens whose nearest first token is their own, mean "
             "of 5 networks for each input: both 0.02 and 0.01, which is chance, gate alone 0.16 "

@@ -285,10 +285,10 @@ def measure(layers: np.ndarray, first: np.ndarray, betas: np.ndarray) -> np.ndar
 def count_work(
     x: np.ndarray, depth: int, rules: tuple[str, ...], heads: int, seeds: int, **_: Any
 ) -> float:
-    """Return the multiplications, an exponential taken as 400 and a random number as 60."""
+    """Return the multiplications, an exponential taken as 100 and a random number as 60."""
     n, d = x.shape
     products = n * n * d + 14 * n * d * d + 8 * n * d * min(n, d)
-    each = products + 400 * heads * n * n + 60 * 14 * d * d
+    each = products + 100 * heads * n * n + 60 * 14 * d * d
     return float(len(rules) * seeds * depth * each)
 
 
