@@ -271,7 +271,7 @@ def test_steps_resume_to_the_same():
     [
         ({"source": Text("")}, "have 1 to 4000000 characters"),
         ({"source": Text("é" * 3_000_000)}, "1 to 4000000 bytes"),
-        ({"source": Text("\ud800")}, "must be Unicode text"),
+        ({"source": Text("\ud800")}, "must be valid Unicode"),
         ({"source": Bytes("?")}, "must be base64"),
         ({"source": Tokens(np.zeros(0, int))}, "at least 1 entr"),
         ({"source": Tokens(np.zeros(1_000_001, int))}, "at most 1000000 words"),

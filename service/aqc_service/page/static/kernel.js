@@ -71,6 +71,7 @@ try {
       history.replaceState(null, "", `#${button.dataset.operation}`);
       choose(button.dataset.operation);
     });
+    button.disabled = false; // a click before now would have been lost
   }
   byId("reset").addEventListener("click", () => form.fill(operation.example));
   byId("form").addEventListener("submit", run);

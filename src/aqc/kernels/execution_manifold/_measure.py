@@ -56,6 +56,7 @@ def commutators(
     Source: arXiv:2602.10496.
 
     Example:
+        >>> from aqc.kernels.execution_manifold._transformer import first_weights
         >>> network = Network(12, 8, 3, 16, 1, 2, False)
         >>> rng = np.random.default_rng(0)
         >>> (x, a), (y, b) = (draw_batch(network, (1,), 4, rng) for _ in range(2))
