@@ -127,6 +127,59 @@ def test_the_frequency_is_found_and_the_plain_covariance_beaten():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("omega", [90.0, 110.0])
+def test_other_frequencies(omega):
+    exact = np.sin(omega * X)
+    errors = {}
+    for covariance in ("matern52_cos", "matern52"):
+        found = solve_on_interval(
+            X, -(omega**2) * exact, exact[[0, -1]], TEST, covariance=covariance, freq_scale=20.0
+        )
+        errors[covariance] = error(found.u_eval, np.sin(omega * TEST))
+    assert errors["matern52_cos"] < 1e-3
+    assert 20 * errors["matern52_cos"] < errors["matern52"]
+
+
+@pytest.mark.slow
+def test_eight_points_per_wavelength_favor_the_plain_covariance():
+    exact = np.sin(50 * X)
+    errors = {}
+    for covariance in ("matern52_cos", "matern52"):
+        found = solve_on_interval(
+            X, -2500 * exact, exact[[0, -1]], TEST, covariance=covariance, freq_scale=20.0
+        )
+        errors[covariance] = error(found.u_eval, np.sin(50 * TEST))
+    assert errors["matern52"] < 0.02 < errors["matern52_cos"]
+
+
+def smooth(points, phase, precision):
+    x, test = np.linspace(0, 2 * np.pi, points), np.linspace(0, 2 * np.pi, 200)
+    exact = np.sin(x + phase)
+    found = solve_on_interval(
+        x,
+        -exact,
+        exact[[0, -1]],
+        test,
+        components=4,
+        freq_scale=0.5,
+        epochs=10_000,
+        precision=precision,
+    )
+    return error(found.u_eval, np.sin(test + phase))
+
+
+@pytest.mark.slow
+def test_smooth_solutions_on_coarse_grids():
+    assert max(smooth(24, phase, 400.0) for phase in (0, 0.5, 1, 1.5, 2)) < 1e-3
+
+
+@pytest.mark.slow
+def test_smooth_solutions_are_missed_at_low_precision_and_on_finer_grids():
+    assert smooth(24, 0.0, 1.0) > 0.5
+    assert smooth(40, 0.0, 400.0) > 0.5
+
+
+@pytest.mark.slow
 def test_allen_cahn():
     source = -1e4 * wave(X) + wave(X) * (wave(X) ** 2 - 1)
     found = solve_on_interval(

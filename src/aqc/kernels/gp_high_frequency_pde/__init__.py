@@ -14,9 +14,12 @@ On a uniform grid K is Toeplitz, so that the covariance is evaluated on one row 
 are written out, not traced.
 
 Limits: uniform grids, one or two axes, Poisson and Allen-Cahn. The ascent is long (some 10 000
-steps before the frequency is found) and ends where it ends: no step is picked by its error. With
-six and more points per wavelength the plain Matérn covariance does as well or better. The joint
-has no upper bound in the precisions tau and v, which are held below e^20.
+steps before the frequency is found) and ends where it ends: no step is picked by its error. Here
+its step falls to zero over the last fifth, as a constant one leaves spikes. With eight points per
+wavelength the plain Matérn covariance is better. Where the source is of size one, u = 0 with all
+weights gone is a maximum too, and the ascent reaches it unless `precision` is raised; for smooth
+solutions that helps on coarse grids alone (sin x: 24 points solved, 40 not). The joint has no
+upper bound in the precisions tau and v, which are held at most at e^20.
 """
 
 from typing import TYPE_CHECKING
@@ -83,7 +86,7 @@ KERNEL = Kernel(
     operations=(
         Operation(
             solve_on_interval,
-            # sin(50 x), some five points per wavelength.
+            # sin(50 x), some five points per wavelength; far from converged after so few steps.
             example={
                 "x": _X.tolist(),
                 "source": (-2500 * _WAVE).round(2).tolist(),
@@ -91,12 +94,12 @@ KERNEL = Kernel(
                 "x_eval": [0.1, 0.25, 0.5],
                 "components": 12,
                 "freq_scale": 12.0,
-                "epochs": 3000,
+                "epochs": 1500,
             },
             work=solving_work,
             unit="epochs x operations",
             inline_max=5e9,
-            max=4e13,
+            max=5e12,
             steps=solve_on_interval_steps,
             figure=_draw,
         ),
@@ -112,21 +115,29 @@ KERNEL = Kernel(
                 "x_eval": [0.3],
                 "y_eval": [0.7],
                 "components": 6,
-                "epochs": 1500,
+                "epochs": 1000,
             },
             work=solving_work,
             unit="epochs x operations",
             inline_max=5e9,
-            max=4e13,
+            max=5e12,
             steps=solve_on_rectangle_steps,
             figure=_draw,
         ),
     ),
     claims=(
         Claim(
-            claim="The learned frequencies solve problems that plain covariances miss",
-            baseline="the same with Matérn-5/2 and with Gaussian covariances without cosines",
-            measured="PLACEHOLDER",
+            claim="Learned frequencies solve oscillating problems that plain covariances miss",
+            baseline="the same with Matérn-5/2 and Gaussian covariances without cosines",
+            measured="u''=s, u=sin(100 x), 80 points, 20 000 epochs, relative L2: 1.2e-6; Matérn "
+            "0.044, Gaussian 0.066; sin(90 x) and sin(110 x): 6e-6 and 3e-6, Matérn 0.033 and "
+            "0.062",
+            outcome="reproduced",
+        ),
+        Claim(
+            claim="The dominant frequency is found and the other components are pruned",
+            baseline="the exact 100; components spread evenly over 0 to 126 at the start",
+            measured="100.000 (radians per unit), with 20 times the weight of the second",
             outcome="reproduced",
         ),
     ),

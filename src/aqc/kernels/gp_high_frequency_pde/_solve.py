@@ -156,7 +156,7 @@ def solve_on_interval(
         >>> bool(abs(found.u_eval[0] - u[5]) < 0.05)
         True
     """
-    return drain(  # type: ignore[no-any-return]
+    return drain(
         solve_on_interval_steps(
             x,
             source,
@@ -276,7 +276,7 @@ def solve_on_rectangle(
         >>> bool(abs(found.u_eval[0] - u[3, 4]) < 0.05)
         True
     """
-    return drain(  # type: ignore[no-any-return]
+    return drain(
         solve_on_rectangle_steps(
             x,
             y,
