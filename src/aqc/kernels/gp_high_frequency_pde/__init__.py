@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aqc.kernels._kernel import Claim, Kernel, Operation, Paper
+from aqc.kernels.gp_high_frequency_pde._ascent import Solution
 from aqc.kernels.gp_high_frequency_pde._solve import (
-    Solution,
     solve_on_interval,
     solve_on_interval_steps,
     solve_on_rectangle,
@@ -66,7 +66,8 @@ def _draw(solution: Solution) -> "Figure":
     spectrum.set(xlabel="frequency (cycles per unit)", ylabel="weight")
     spectrum.legend(frameon=False)
     loss.plot(solution.epochs, solution.loss)
-    loss.set(xlabel="epoch", ylabel="-log joint", yscale="symlog")
+    loss.set_yscale("symlog", linthresh=1e3)
+    loss.set(xlabel="epoch", ylabel="-log joint")
     return figure
 
 
