@@ -71,8 +71,8 @@ def _draw(solution: Solution) -> "Figure":
     return figure
 
 
-_X = np.linspace(0, 0.6, 24).round(9)
-_WAVE = np.sin(50 * _X).round(6)
+_X = np.linspace(0, 1, 24).round(9)
+_WAVE = np.sin(30 * _X).round(6)
 _GRID = np.linspace(0, 1, 16).round(9)
 _PRODUCT = np.outer(np.sin(20 * _GRID), np.sin(20 * _GRID)).round(6)
 
@@ -87,15 +87,15 @@ KERNEL = Kernel(
     operations=(
         Operation(
             solve_on_interval,
-            # sin(50 x), some five points per wavelength; far from converged after so few steps.
+            # sin(30 x), some five points per wavelength; 5 % off after so few steps.
             example={
                 "x": _X.tolist(),
-                "source": (-2500 * _WAVE).round(2).tolist(),
+                "source": (-900 * _WAVE).round(2).tolist(),
                 "boundary": _WAVE[[0, -1]].tolist(),
-                "x_eval": [0.1, 0.25, 0.5],
-                "components": 12,
-                "freq_scale": 12.0,
-                "epochs": 1500,
+                "x_eval": [0.1, 0.45, 0.8],
+                "components": 8,
+                "freq_scale": 6.0,
+                "epochs": 3000,
             },
             work=solving_work,
             unit="epochs x operations",
