@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import psutil
@@ -9,7 +11,6 @@ import pytest
 from harness import Service, make_settings, process_of, wait_for
 from qiskit.quantum_info import Statevector
 
-from aqc.compile import compile_problem
 from aqc.interop.files import load_circuit
 from aqc.problem import Problem
 from aqc_service.records import Job
@@ -33,9 +34,28 @@ def asked():
     )
 
 
+_UNBROKEN = """
+import sys
+from aqc import runtime
+
+runtime.limit_threads(1)  # as the service's child does: more threads round differently
+from aqc.compile import compile_problem
+from aqc.problem import Problem
+from qiskit.quantum_info import Statevector
+import numpy as np
+
+problem = Problem.from_json(sys.argv[1])
+np.save(sys.argv[2], Statevector(compile_problem(problem).circuit).data)
+"""
+
+
 @pytest.fixture(scope="module")
-def unbroken(asked):
-    return Statevector(compile_problem(asked).circuit).data
+def unbroken(asked, tmp_path_factory):
+    file = tmp_path_factory.mktemp("unbroken") / "state.npy"
+    subprocess.run(
+        [sys.executable, "-c", _UNBROKEN, asked.to_json(), str(file)], check=True, timeout=PATIENCE
+    )
+    return np.load(file)
 
 
 @pytest.fixture
