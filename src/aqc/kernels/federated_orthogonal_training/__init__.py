@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from aqc.kernels._kernel import Claim, Kernel, Operation, Paper
+from aqc.kernels.federated_orthogonal_training._figure import draw_federation
 from aqc.kernels.federated_orthogonal_training._subspace import (
     Subspace,
     Update,
@@ -33,7 +34,6 @@ from aqc.kernels.federated_orthogonal_training._subspace import (
 from aqc.kernels.federated_orthogonal_training._training import (
     Federation,
     Learned,
-    draw_federation,
     federated_orthogonal_training,
     federated_orthogonal_training_steps,
     training_work,
