@@ -14,8 +14,9 @@ from starlette.exceptions import HTTPException
 
 from aqc.checks import shown
 from aqc.errors import InputError
+from aqc_service.creation import IdempotencyConflict
 from aqc_service.database import StorageError
-from aqc_service.store import IdempotencyConflict, JobNotFinished
+from aqc_service.store import JobNotFinished
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
