@@ -5,7 +5,6 @@ Bodies and answers pass through as bytes; what checks and computes are the pool'
 """
 
 import asyncio
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from aqc import kernels
 from aqc.checks import nearest
 from aqc.errors import InputError
 from aqc_service.api import describe, kernel_docs
-from aqc_service.api.conditional import conditional, preferred_wait
+from aqc_service.api.conditional import conditional, preferred_wait, tag_of
 from aqc_service.api.context import RequestId, SettingsDep, StoreDep, known_parameters
 from aqc_service.api.jobs import IdempotencyKey, accepted, finished
 from aqc_service.api.problems import RETRY_SECONDS, Fault, Refusal, documented, refusal_of
@@ -239,7 +238,7 @@ def _known(request: Request, content: bytes) -> Response:
     response = Response(
         content, headers={"Cache-Control": "no-cache"}, media_type=JSONResponse.media_type
     )
-    return conditional(request, response, hashlib.sha256(content).hexdigest()[:32])
+    return conditional(request, response, tag_of(content))
 
 
 def _no_kernel(slug: str, entries: Mapping[str, Any]) -> Refusal:
