@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -78,6 +79,7 @@ async def read_arguments(request: Request) -> list[bytes]:
     return await read_body(request, MAX_KERNEL_BODY)
 
 
+@cache  # the catalogue stays as it is, and its routes take long to make
 def make_router() -> APIRouter:
     """Return the routes of all kernels in the catalogue."""
     entries = kernels.catalogue()
