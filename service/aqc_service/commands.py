@@ -93,12 +93,12 @@ def serve(
     ] = None,
 ) -> None:
     """Run the whole service on this machine: the API, a worker, and what watches over both."""
-    from aqc_service import logs
+    from aqc_service import keys, logs
     from aqc_service.database import make_data_directory
     from aqc_service.supervisor import Supervisor
 
     settings = read_settings(host=host, port=port, data_dir=data_dir, allow_open=allow_open)
-    settings.check_exposure()
+    settings.check_exposure(lambda: keys.exist(settings))
     logs.configure(as_json=settings.log_json)
     with storage_errors():
         make_data_directory(settings.data_dir)

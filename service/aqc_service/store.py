@@ -10,7 +10,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from aqc.errors import AqcError
-from aqc_service import tables
+from aqc_service import accounts, tables, tally
 from aqc_service.changes import move, to_job
 from aqc_service.creation import Caller, IdempotencyConflict, JobQueue, NewJob, insert_jobs
 from aqc_service.database import make_data_directory, now, open_engine, reading, writing
@@ -136,6 +136,25 @@ class Store:
                 f"use a new key."
             )
         return to_job(row)
+
+    def check_cpu(self) -> None:
+        """Refuse a caller who used up the day's CPU time.
+
+        Raises:
+            QuotaExceeded: It is used up.
+        """
+        owner, quota = self.caller.owner, self.caller.quota
+        if owner is None or quota is None or quota.cpu_seconds_per_day is None:
+            return
+        with reading(self.engine) as connection:
+            accounts.check_cpu(quota, accounts.measure(connection, owner))
+
+    def charge(self, cpu_seconds: float) -> None:
+        """Write CPU time that no job used to the caller's account."""
+        if self.caller.owner is None:
+            return
+        with writing(self.engine) as connection:
+            tally.charge(connection, self.caller.owner, cpu_seconds)
 
     def get(self, job_id: str) -> Job | None:
         """Return a job, None if there is none of this id."""

@@ -12,12 +12,14 @@ import structlog
 from aqc_service import schema
 from aqc_service.attempts import Attempts
 from aqc_service.changes import new_id
-from aqc_service.database import make_data_directory, open_engine
+from aqc_service.creation import release
+from aqc_service.database import make_data_directory, open_engine, writing
 from aqc_service.engine import QUEUES, Engine
 from aqc_service.heartbeat import Heartbeat
 from aqc_service.job_runner import JobRunner
 from aqc_service.nursery import Nursery
 from aqc_service.reaper import Reaper
+from aqc_service.records import Job
 from aqc_service.settings import ServiceSettings
 
 FENCED = 3
@@ -48,7 +50,9 @@ class Worker:
         attempts = Attempts(self._database, settings.max_lost)
         modules = {run.partition(":")[0] for run in settings.kinds.values()}
         self._nursery = Nursery(settings.slots, settings.threads, sorted(modules))
-        self._runner = JobRunner(self.id, attempts, self._nursery, settings, self._fenced)
+        self._runner = JobRunner(
+            self.id, attempts, self._nursery, settings, self._fenced, self._after_end
+        )
         self._reaper = Reaper(self._database, self._engine, attempts, settings)
         self._leave = threading.Event()
 
@@ -85,6 +89,12 @@ class Worker:
         heartbeat.stop()
         self._nursery.kill_all()
         log.info("worker stopped", worker_id=self.id)
+
+    def _after_end(self, job: Job) -> None:
+        """Queue what waited for this job of the same owner to end; the reaper would, but later."""
+        if job.run_quota is not None and job.owner is not None:
+            with writing(self._database) as connection:
+                release(connection, self._engine, job.owner)
 
     def _fenced(self) -> NoReturn:
         """End at once: others believe that this worker is dead and run its jobs."""

@@ -13,12 +13,12 @@ from aqc.errors import InputError
 from aqc_service.api import describe
 from aqc_service.api.conditional import conditional, preferred_wait
 from aqc_service.api.context import (
+    KEYED,
     RequestId,
     SettingsDep,
     StoreDep,
     find_job,
     json_of,
-    known_parameters,
 )
 from aqc_service.api.memory import check_fits
 from aqc_service.api.problems import Fault, Refusal, documented
@@ -28,7 +28,7 @@ from aqc_service.records import Job
 from aqc_service.states import State
 from aqc_service.store import MAX_PAGE, Store
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(known_parameters)])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=KEYED)
 
 POLL_SECONDS = 0.1
 RETRY_AFTER = {"Retry-After": "1"}
