@@ -58,7 +58,8 @@ def create_app(store: Store, settings: ServiceSettings) -> FastAPI:
         settings.kernel_seconds,
     )
     modules = (jobs, batches, events, results, service, session, page)
-    app.state.routers = [*(module.router for module in modules), kernels.make_router()]
+    routers = [*(module.router for module in modules), service.metrics_router]
+    app.state.routers = [*routers, kernels.make_router()]
     for router in app.state.routers:
         app.include_router(router)
     problems.install(app)

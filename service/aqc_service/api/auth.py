@@ -69,6 +69,17 @@ async def find_caller(request: Request) -> Caller:
     return Caller(key.owner, quota)
 
 
+async def check_scraper(request: Request) -> None:
+    """Refuse who may not read the metrics, where keys are asked for.
+
+    Raises:
+        Refusal: 401 without a valid key, 403 with one for something else.
+    """
+    settings: ServiceSettings = request.app.state.settings
+    if settings.keys_required and (await find_key(request)).scope != "metrics":
+        raise Refusal(403, "The metrics tell of all owners: they need a key of scope metrics.")
+
+
 async def find_key(request: Request) -> Key:
     """Return the valid key of a request, or refuse it with 401."""
     text = _text(request)

@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from aqc.hamiltonian import MAX_QUBITS
 from aqc.versions import versions
 from aqc_service.api import describe
-from aqc_service.api.auth import find_caller
+from aqc_service.api.auth import check_scraper, find_caller
 from aqc_service.api.conditional import MAX_WAIT
 from aqc_service.api.context import SettingsDep, known_parameters
 from aqc_service.api.events import MAX_STREAMS
@@ -29,6 +29,9 @@ from aqc_service.health import examine
 from aqc_service.store import MAX_PAGE
 
 router = APIRouter(prefix="/v1", tags=["service"], dependencies=[Depends(known_parameters)])
+metrics_router = APIRouter(
+    tags=["service"], dependencies=[Depends(check_scraper), Depends(known_parameters)]
+)
 
 
 @router.post(
@@ -96,6 +99,30 @@ async def ready(request: Request) -> Readiness:
             members={"checks": report},
         )
     return Readiness(checks={name: Check(**part) for name, part in report.items()})
+
+
+@metrics_router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The metrics.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        },
+        **documented(400, 503),
+    },
+)
+async def metrics(request: Request) -> Response:
+    """Tell in numbers how the whole service does, in Prometheus' text format.
+
+    ```sh
+    curl http://127.0.0.1:8765/metrics
+    ```
+    """
+    from aqc_service.metrics import CONTENT_TYPE, exposition
+
+    text = await run_in_threadpool(exposition, request.app.state.store.engine)
+    return Response(text, media_type=CONTENT_TYPE)
 
 
 @router.get("/version", responses={**open_to_all(400)})
