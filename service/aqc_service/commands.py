@@ -1,4 +1,4 @@
-"""The commands serve, worker and db; src/aqc/commands.py finds them by their entry points."""
+"""The commands serve and db; src/aqc/commands.py finds them by their entry points."""
 
 import contextlib
 from collections.abc import Iterator
@@ -68,19 +68,6 @@ def upgrade(data_dir: DataDir = None) -> None:
     with storage_errors():
         schema.upgrade(settings)
     typer.echo(f"The database {settings.shown_url} is up to date.")
-
-
-def worker(data_dir: DataDir = None) -> None:
-    """Take jobs from the queue and run them, until SIGTERM."""
-    from aqc_service import logs, processes
-    from aqc_service.worker import Worker
-
-    processes.follow_supervisor()
-    processes.wait_at_gate()
-    settings = read_settings(data_dir=data_dir)
-    logs.configure(as_json=settings.log_json)
-    with storage_errors():
-        Worker(settings).run()
 
 
 def serve(

@@ -88,7 +88,7 @@ class Reaper:
         worker = tables.worker
         with reading(self._database) as connection:
             oldest = now(connection) - self._grace
-            rows = connection.execute(sa.select(worker).where(worker.c.state == "alive")).all()
+            rows = connection.execute(sa.select(worker).where(worker.c.state != "dead")).all()
         dead = [row.id for row in rows if row.heartbeat_at < oldest or _is_gone(row)]
         if not dead:
             return
@@ -99,7 +99,7 @@ class Reaper:
     def _alive(self) -> set[str]:
         worker = tables.worker
         with reading(self._database) as connection:
-            query = sa.select(worker.c.id).where(worker.c.state == "alive")
+            query = sa.select(worker.c.id).where(worker.c.state != "dead")
             return set(connection.scalars(query))
 
 

@@ -46,6 +46,9 @@ class ServiceSettings(BaseSettings):
     quota: Quota = Quota()
     """What each owner of keys may have; a key may say otherwise. As JSON: {"running": 4}."""
 
+    device: Literal["cpu", "gpu"] = "cpu"
+    """What a worker computes on, and so the queue that it serves."""
+
     slots: Annotated[int, Field(ge=1, le=256)] = 1
     """Jobs that one worker runs at a time; the same for all workers of one database."""
 

@@ -310,12 +310,28 @@ class Store:
         found = {artifact.name: artifact.path for artifact in self.artifacts(job_id)}
         return self.jobs_dir / found[name] if name in found else None
 
-    def workers(self) -> Sequence[Worker]:
-        """Return the workers that are alive and take jobs."""
+    def workers(self, states: Sequence[str] = ("alive",)) -> Sequence[Worker]:
+        """Return the workers that give signs of life.
+
+        Args:
+            states: alive: takes jobs; draining: only ends those that it has.
+        """
         worker = tables.worker
         with reading(self.engine) as connection:
             query = sa.select(worker).where(
-                worker.c.state == "alive", worker.c.heartbeat_at > now(connection) - self._grace
+                worker.c.state.in_(tuple(states)),
+                worker.c.heartbeat_at > now(connection) - self._grace,
             )
             rows = connection.execute(query.order_by(worker.c.started_at)).all()
         return [Worker(**{**row._mapping, "queues": tuple(row.queues)}) for row in rows]
+
+    def drain(self, worker_id: str) -> bool:
+        """Let a worker end the jobs that it has and then leave; return whether it takes jobs now."""
+        worker = tables.worker
+        with writing(self.engine) as connection:
+            found = connection.execute(
+                sa.update(worker)
+                .where(worker.c.id == worker_id, worker.c.state == "alive")
+                .values(state="draining")
+            )
+        return found.rowcount == 1

@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
 from typing import NoReturn
 
 import structlog
@@ -14,7 +13,7 @@ from aqc_service.attempts import Attempts
 from aqc_service.changes import new_id
 from aqc_service.creation import release
 from aqc_service.database import make_data_directory, open_engine, writing
-from aqc_service.engine import QUEUES, Engine
+from aqc_service.engine import Engine
 from aqc_service.heartbeat import Heartbeat
 from aqc_service.job_runner import JobRunner
 from aqc_service.nursery import Nursery
@@ -24,6 +23,7 @@ from aqc_service.settings import ServiceSettings
 
 FENCED = 3
 _LEAVE_SECONDS = 2.0
+_TICK = 0.2
 
 log = structlog.get_logger()
 
@@ -33,16 +33,15 @@ class Worker:
 
     Args:
         settings: Of the service.
-        queues: To take jobs from.
 
     Raises:
         StorageError: If the data directory or the database cannot be used.
     """
 
-    def __init__(self, settings: ServiceSettings, queues: Sequence[str] = QUEUES):
+    def __init__(self, settings: ServiceSettings):
         make_data_directory(settings.data_dir)
         self.id = new_id()
-        self._queues = tuple(queues)
+        self._queues = (settings.device,)
         self._settings = settings
         self._database = open_engine(settings.url)
         schema.check(self._database)
@@ -55,9 +54,13 @@ class Worker:
         )
         self._reaper = Reaper(self._database, self._engine, attempts, settings)
         self._leave = threading.Event()
+        self._drain = threading.Event()
 
     def run(self) -> NoReturn:
-        """Work until SIGTERM or SIGINT; then hand back what is not finished."""
+        """Work until SIGTERM or SIGINT; then hand back what is not finished.
+
+        A worker that is drained first ends the jobs that it has.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda number, frame: self._leave.set())
         heartbeat = Heartbeat(
@@ -68,12 +71,18 @@ class Worker:
             self._settings.heartbeat_seconds,
             on_each=self._reaper,
             on_dead=self._fenced,
+            on_draining=self._drain.set,
         )
         self._reaper()
         self._engine.start_worker(self.id, self._queues, self._runner)
         log.info("worker ready", worker_id=self.id, queues=self._queues)
-        while not self._leave.wait(1.0):
+        while not self._leave.wait(_TICK) and not self._drain.is_set():
             pass
+        if self._drain.is_set():
+            log.info("worker takes no more jobs", worker_id=self.id)
+            running = self._engine.stop_taking()
+            while running.is_alive() and not self._leave.wait(_TICK):
+                pass
         self._stop(heartbeat)
         os._exit(0)
 

@@ -213,6 +213,7 @@ def _new_job(submission: Submission, request_id: str) -> NewJob:
         name=submission.name,
         tags=submission.tags,
         priority=submission.priority,
+        queue=submission.device,
         wall_limit=submission.wall_seconds,
         request_id=request_id,
     )

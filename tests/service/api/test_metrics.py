@@ -1,12 +1,25 @@
 """The metrics: what Prometheus' own parser reads, counted over all that ever was."""
 
 import datetime as dt
+import re
+from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from aqc_service import keys
 
+MONITORING = Path(__file__).parents[3] / "docker/monitoring"
+# Those with labels have no value before there is something to count.
+LABELLED = {
+    "aqc_jobs",
+    "aqc_queue_depth",
+    "aqc_queue_oldest_seconds",
+    "aqc_jobs_ended_total",
+    "aqc_workers",
+    "aqc_worker_slots",
+}
 PROBLEM = {"hamiltonian": {"model": "xxz_chain", "num_qubits": 4}, "time": 0.5}
 
 
@@ -54,11 +67,21 @@ def test_jobs_are_counted_also_when_they_are_gone(api, worker, store):
     assert found["aqc_job_run_seconds_sum",] == 6
     assert found["aqc_job_run_seconds_bucket", "1"] == 0
     assert found["aqc_job_run_seconds_bucket", "5"] == 2
-    assert found["aqc_job_memory_bytes_bucket", "500000000.0"] == 0
-    assert found["aqc_job_memory_bytes_bucket", "1000000000.0"] == 2
+    assert found["aqc_job_memory_bytes_bucket", "5e+08"] == 0
+    assert found["aqc_job_memory_bytes_bucket", "1e+09"] == 2
     assert found["aqc_job_wait_seconds_count",] == 2
     api.post(f"/v1/jobs/{waiting}/cancel")
     assert read(api)["aqc_job_wait_seconds_count",] == 3
+
+
+def test_dashboard_and_alerts_ask_for_metrics_that_there_are(api):
+    there = {name for name, *_ in read(api)} | LABELLED
+    for file in ("dashboard.json", "alerts.yaml"):
+        text = (MONITORING / file).read_text()
+        yaml.safe_load(text)  # JSON is YAML too
+        asked = set(re.findall(r"aqc_\w+", text))
+        assert len(asked) > 4
+        assert asked <= there
 
 
 @pytest.mark.parametrize("scope", keys.SCOPES)
