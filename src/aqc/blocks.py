@@ -66,7 +66,7 @@ class Block:
         Returns:
             J, shape (gates, num_parameters, 15).
         """
-        rows = []
+        rows: list[np.ndarray] = []
         behind = np.broadcast_to(np.eye(4, dtype=complex), point[:, 0].shape)
         for k in reversed(range(len(self.generators))):
             turned = behind[:, None].conj().swapaxes(-1, -2) @ _stacked(self.generators[k])

@@ -203,8 +203,7 @@ class AnsatzSettings(Settings):
     block: Annotated[Literal["su4", "cx2", "cx1", "rzz", "u1", "auto"], Field(examples=["su4"])] = (
         "su4"
     )
-    """Kind of two-qubit block: su4 any gate, cx2 and cx1 of so many CX, rzz of one interaction, u1
-    conserves the magnetization; auto by the Hamiltonian."""
+    """Kind of two-qubit block: any gate, 2 or 1 CX, one RZZ, conserving; auto by the couplings."""
 
     start: Annotated[_Start, Field(examples=[{"random": 1}])] = None
     """Where the blocks start; null: at Trotter's circuit, or at one derived from the target."""
