@@ -29,6 +29,7 @@ from aqc.alternatives import (
     requires_target,
     without_default,
 )
+from aqc.block_choice import check_block
 from aqc.checks import shown
 from aqc.errors import InputError
 from aqc.given import GivenCircuit
@@ -177,7 +178,24 @@ class Problem(Settings):
                 f"{start.num_qubits}.",
                 "/ansatz/start",
             )
+        given, state = info.data.get("hamiltonian"), info.data.get("initial_state")
+        evolved = (
+            getattr(given, "hamiltonian", given) if info.data.get("time") is not None else None
+        )
+        elsewhere = start is not None or isinstance(state, GivenCircuit)
+        check_block(ansatz.block, evolved, starts_elsewhere=elsewhere)
         return ansatz
+
+    @field_validator("objective")
+    @classmethod
+    def _flips_turn_blocks(cls, objective: str, info: ValidationInfo) -> str:
+        ansatz = info.data.get("ansatz")  # absent when it was refused itself
+        if objective == "flip" and ansatz is not None and ansatz.block == "u1":
+            raise InputError(
+                '`objective` "flip" turns single qubits, which blocks "u1" cannot follow; use '
+                '"log_density", or `ansatz.block` "su4".'
+            )
+        return objective
 
     @field_validator("overlap")
     @classmethod
