@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from qiskit.quantum_info import SparsePauliOp
     from quimb.tensor import MatrixProductState
 
+    from aqc.certify import Certificate
     from aqc.depths import Depth
 
 # JAX, Qiskit and quimb take seconds to import, so they are imported inside the functions, where
@@ -45,7 +46,7 @@ def compile_evolution(
     checkpoint: Path | None = None,
     **settings: Any,
 ) -> CompileResult:
-    """Return a shallow circuit that prepares exp(-iHt)|psi_0>.
+    """Return a shallow circuit that prepares exp(-iHt)|psi_0>, or in unitary mode is exp(-iHt).
 
     Args:
         hamiltonian: An open chain, in any of the forms that name one: a Hamiltonian, Qiskit's
@@ -54,8 +55,8 @@ def compile_evolution(
         progress: Called with a `Progress` as the compile goes on.
         checkpoint: Directory to keep the work in, and to go on from.
         **settings: The other fields of problem.json, such as initial_state="neel",
-            ansatz={"layers": 9} or goal={"infidelity": 1e-3}; target may be a `Target` that was
-            made before.
+            ansatz={"layers": 9} or goal={"infidelity": 1e-3}; mode="unitary" asks for a circuit
+            that does the same to every input; target may be a `Target` that was made before.
 
     Returns:
         The circuit with its certificate.
@@ -176,7 +177,7 @@ def compile_problem(
         Checkpoints(checkpoint, problem.to_json()) if isinstance(checkpoint, Path) else checkpoint
     )
     with watch.stage("import"):
-        from aqc.certify import measure
+        from aqc.certify_unitary import UnitaryCertificate
         from aqc.depths import chosen, fit_depths
         from aqc.interop.fusion import from_zeros
         from aqc.interop.routing import chain_circuit
@@ -199,9 +200,15 @@ def compile_problem(
     optimum = fitted.optimum
     report(Progress("certify", 0.0, optimum.evaluations, optimum.infidelity))
     with watch.stage("certify"):
-        compiled = from_zeros(fitted.ansatz.circuit())
+        compiled = fitted.ansatz.circuit()
+        if problem.mode == "state":
+            compiled = from_zeros(compiled)
         emitted = synthesize(
-            compiled, problem.circuit.basis, problem.circuit.coupling_map, problem.seed
+            compiled,
+            problem.circuit.basis,
+            problem.circuit.coupling_map,
+            problem.seed,
+            swaps=problem.mode == "state",
         )
         gates, depth = two_qubit_counts(emitted.circuit)
         chain = emitted.circuit
@@ -212,13 +219,9 @@ def compile_problem(
             cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
         with ThreadPoolExecutor(1) as beside:
             trotter = beside.submit(_baseline, problem, target, cx_depth)
-            # Qubits that only helped routing come last and must end in |0>.
-            certificate, measured = measure(chain, target.padded(chain.num_qubits))
-            observed = problem.to_hamiltonian() if problem.hamiltonian else None
-            observables = compare(
-                Observables.of(measured.densities[: problem.num_qubits - 1], observed),
-                Observables.of(bond_densities(target.mps), observed),
-            )
+            certificate, observables = _certified(problem, chain, target)
+            if isinstance(certificate, UnitaryCertificate):
+                emitted.circuit.global_phase += certificate.global_phase
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))
     return CompileResult(
         problem=problem,
@@ -289,6 +292,26 @@ def _baseline(problem: Problem, target: Target, cx_depth: int) -> Baseline | Non
     begun = right_canonical(prepare(problem.initial_state, problem.target)[0])
     preparation = two_qubit_cost(problem.initial_state)
     return best_trotter(*evolution, begun, target.mps, cx_depth, preparation=preparation)
+
+
+def _certified(
+    problem: Problem, chain: "QuantumCircuit", target: Target
+) -> "tuple[Certificate, dict[str, Any] | None]":
+    """Return the certificate, and in state mode the observables."""
+    from aqc.certify import measure
+    from aqc.certify_unitary import certify_unitary
+
+    if problem.mode == "unitary":
+        evolution = problem.evolution()
+        assert evolution is not None
+        return certify_unitary(chain, *evolution, target, powers=problem.powers), None
+    # Qubits that only helped routing come last and must end in |0>.
+    certificate, measured = measure(chain, target.padded(chain.num_qubits))
+    observed = problem.to_hamiltonian() if problem.hamiltonian else None
+    return certificate, compare(
+        Observables.of(measured.densities[: problem.num_qubits - 1], observed),
+        Observables.of(bond_densities(target.mps), observed),
+    )
 
 
 def _status(problem: Problem, depths: "Sequence[Depth]", fitted: "Depth", infidelity: float) -> str:

@@ -159,9 +159,10 @@ def summary(result: dict[str, Any]) -> str:
         "infidelity": f"{_short(result['infidelity'])} (goal {goal:.3g}) after "
         f"{optimizer['evaluations']} evaluations",
         "bound": bound(result["certificate"]),
-        "observables": _largest_errors(result["observables"]),
         "two-qubit gates": f"{result['two_qubit_gates']}, depth {result['two_qubit_depth']}",
     }
+    if result["observables"] is not None:
+        rows["observables"] = _largest_errors(result["observables"])
     if trotter is not None:
         rows["best Trotter"] = (
             f"infidelity {_short(trotter['infidelity'])}{_ratio(result)}: order "
