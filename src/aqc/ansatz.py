@@ -138,7 +138,7 @@ class Ansatz:
 
     def circuit(self) -> Circuit:
         """Return the circuit: preparation of the product state from |0...0>, then the blocks."""
-        states = [] if self.is_operator else self.state
+        states = self.state[:0] if self.is_operator else self.state
         gates = [Gate((j,), preparation(state)) for j, state in enumerate(states)]
         positions = [j for bonds in self.bonds for j in bonds]
         blocks = zip(positions, self.blocks, strict=True)

@@ -223,7 +223,7 @@ def _certificate(
 
 
 def _from_overlap(overlap: complex) -> float:
-    return max(0.0, 1.0 - abs(overlap) ** 2)
+    return max(0.0, float(1.0 - abs(overlap) ** 2))
 
 
 def _infidelity(angle: float) -> float:

@@ -16,7 +16,6 @@ from aqc.given import GivenCircuit
 from aqc.hamiltonian import Hamiltonian
 from aqc.inline import as_problem, inline
 from aqc.mps import MPS, right_canonical
-from aqc.observables import Observables, bond_densities, compare
 from aqc.problem import Problem
 from aqc.progress import Progress, Report, Stopwatch
 from aqc.result import CompileResult
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from qiskit.quantum_info import SparsePauliOp
     from quimb.tensor import MatrixProductState
 
-    from aqc.certify import Certificate
     from aqc.depths import Depth
 
 # JAX, Qiskit and quimb take seconds to import, so they are imported inside the functions, where
@@ -177,6 +175,7 @@ def compile_problem(
         Checkpoints(checkpoint, problem.to_json()) if isinstance(checkpoint, Path) else checkpoint
     )
     with watch.stage("import"):
+        from aqc.certificates import certify_for
         from aqc.certify_unitary import UnitaryCertificate
         from aqc.depths import chosen, fit_depths
         from aqc.interop.fusion import from_zeros
@@ -219,7 +218,7 @@ def compile_problem(
             cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
         with ThreadPoolExecutor(1) as beside:
             trotter = beside.submit(_baseline, problem, target, cx_depth)
-            certificate, observables = _certified(problem, chain, target)
+            certificate, observables = certify_for(problem, chain, target)
             if isinstance(certificate, UnitaryCertificate):
                 emitted.circuit.global_phase += certificate.global_phase
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))
@@ -292,26 +291,6 @@ def _baseline(problem: Problem, target: Target, cx_depth: int) -> Baseline | Non
     begun = right_canonical(prepare(problem.initial_state, problem.target)[0])
     preparation = two_qubit_cost(problem.initial_state)
     return best_trotter(*evolution, begun, target.mps, cx_depth, preparation=preparation)
-
-
-def _certified(
-    problem: Problem, chain: "QuantumCircuit", target: Target
-) -> "tuple[Certificate, dict[str, Any] | None]":
-    """Return the certificate, and in state mode the observables."""
-    from aqc.certify import measure
-    from aqc.certify_unitary import certify_unitary
-
-    if problem.mode == "unitary":
-        evolution = problem.evolution()
-        assert evolution is not None
-        return certify_unitary(chain, *evolution, target, powers=problem.powers), None
-    # Qubits that only helped routing come last and must end in |0>.
-    certificate, measured = measure(chain, target.padded(chain.num_qubits))
-    observed = problem.to_hamiltonian() if problem.hamiltonian else None
-    return certificate, compare(
-        Observables.of(measured.densities[: problem.num_qubits - 1], observed),
-        Observables.of(bond_densities(target.mps), observed),
-    )
 
 
 def _status(problem: Problem, depths: "Sequence[Depth]", fitted: "Depth", infidelity: float) -> str:

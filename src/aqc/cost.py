@@ -76,9 +76,7 @@ def choose_engine(
     return min(("exact", "dense"), key=lambda engine: work(*shape, engine, operator=operator))
 
 
-def work(
-    num_qubits: int, layers: int, chi: int, engine: str, *, operator: bool = False
-) -> float:
+def work(num_qubits: int, layers: int, chi: int, engine: str, *, operator: bool = False) -> float:
     """Return the complex multiplications of one value and gradient.
 
     Example:

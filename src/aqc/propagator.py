@@ -113,7 +113,7 @@ def choi_state(matrix: np.ndarray) -> MPS:
 
 
 def guess_steps(hamiltonian: Hamiltonian, time: float, angle: float) -> int:
-    """Return an even number of fourth-order steps of t / 2 whose error in exp(-iHt) is about `angle`.
+    """Return an even number of fourth-order steps of t / 2 whose error together is about `angle`.
 
     As `aqc.evolved.guess_steps`, on a window of six sites.
     """

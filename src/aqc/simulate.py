@@ -110,8 +110,9 @@ def on_bonds(
         states: What it acts on, shape (n, 2), or operators, shape (n, 2, 2); |0...0> if left out.
 
     Returns:
-        Such states, with the one-qubit gates in front taken in, and pairs (bond, gate of shape (4, 4)) in their order; no
-        two successive gates on a bond, one-qubit gates are multiplied into their neighbors.
+        Such states, with the one-qubit gates in front taken in, and pairs (bond, gate of shape
+        (4, 4)) in their order; no two successive gates on a bond, one-qubit gates are multiplied
+        into their neighbors.
     """
     if states is None:
         states = np.tile(_ZERO, (circuit.num_qubits, 1))
