@@ -129,12 +129,12 @@ def _by_matrix(
     overlap = np.trace(left) / len(left)
     strength = sum(abs(term.coefficient) for term in hamiltonian.terms)
     rounding = _ROUNDING_PER_GATE * (circuit.size() + 4 * circuit.num_qubits)
-    rounding += _ROUNDING_OF_PHASES * strength * abs(time)
+    rounding = float(rounding + _ROUNDING_OF_PHASES * strength * abs(time))
     infidelity = _from_overlap(overlap)
     repeated = []
     for power in powers:
         both = np.linalg.matrix_power(made, power), exact_propagator(hamiltonian, time * power)
-        error = _from_overlap(np.vdot(*both) / len(left))
+        error = _from_overlap(complex(np.vdot(*both)) / len(left))
         repeated.append(PowerError(power, error, min(1.0, error + 2 * power * rounding)))
     method = f"qiskit-aer {version('qiskit-aer')} unitary, against the matrix exponential"
     return _certificate(

@@ -1,6 +1,5 @@
 """Circuits kept on disk by the content of what was asked, and reasons why there is none."""
 
-import contextlib
 import hashlib
 import io
 import json
@@ -46,19 +45,17 @@ class Cache:
         Raises:
             Declined: If it is known that there is none.
         """
-        if self._path is None:
+        reason, content = self._read(".json"), self._read(".qpy")
+        if reason is not None:
+            raise Declined(json.loads(reason)["declined"])
+        if content is None:
             return None
-        with contextlib.suppress(FileNotFoundError):
-            raise Declined(json.loads(self._path.with_suffix(".json").read_bytes())["declined"])
         from qiskit import qpy
 
         try:
-            content = self._path.with_suffix(".qpy").read_bytes()
             return cast("QuantumCircuit", qpy.load(io.BytesIO(content))[0])
-        except FileNotFoundError:
-            return None
         except Exception as error:  # noqa: BLE001  a damaged file is compiled again
-            _LOG.warning("%s cannot be read (%s); compiled again", self._path.name, error)
+            _LOG.warning("what is kept cannot be read (%s); compiled again", error)
             return None
 
     def keep(self, circuit: "QuantumCircuit") -> None:
@@ -72,6 +69,14 @@ class Cache:
     def keep_reason(self, reason: str) -> None:
         """Keep why there is no circuit."""
         self._write(".json", json.dumps({"declined": reason}).encode())
+
+    def _read(self, suffix: str) -> bytes | None:
+        if self._path is None:
+            return None
+        try:
+            return self._path.with_suffix(suffix).read_bytes()
+        except OSError:
+            return None
 
     def _write(self, suffix: str, content: bytes) -> None:
         """Write a file as a whole; a cache that cannot be written is none, and no failure."""

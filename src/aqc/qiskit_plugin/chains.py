@@ -77,7 +77,7 @@ def read_evolution(gate: "PauliEvolutionGate") -> Evolution:
         key = tuple(qubit for qubit, _ in pairs), "".join(letter for _, letter in pairs)
         sums[key] = sums.get(key, 0.0) + coefficient
     constant = sums.pop(((), ""), 0.0)
-    sums = {key: coefficient for key, coefficient in sums.items() if coefficient}
+    sums = {key: coefficient for key, coefficient in sums.items() if coefficient and time}
     largest = max(map(len, (qubits for qubits, _ in sums)), default=0)
     if largest > 2:
         raise Declined(f"a term acts on {largest} qubits, and a chain's on two neighbors")

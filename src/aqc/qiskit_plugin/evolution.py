@@ -23,7 +23,7 @@ class AQCTensorEvolution(HighLevelSynthesisPlugin):
 
     `aqc.qiskit_plugin.options.Options` lists them. Whatever it cannot do within the tolerance it
     leaves to the next method, and logs the reason. At optimization levels 0 and 1 it does nothing,
-    where Qiskit passes the level on.
+    where Qiskit passes the level on: 2.6 does where a coupling map or a Target is given.
     """
 
     def run(

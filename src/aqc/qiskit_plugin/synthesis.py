@@ -95,8 +95,8 @@ def _compile(evolution: Evolution, options: Options) -> "QuantumCircuit":
 
     whole.metadata = {
         "aqctensor": {
-            "infidelity": 1 - kept,
-            "infidelity_bound": 1 - bound,
+            "infidelity": float(1 - kept),
+            "infidelity_bound": float(1 - bound),
             "seed": options.seed,
             "version": __version__,
             "chains": parts,
