@@ -21,7 +21,7 @@ from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, bell_pairs, log_overlap
 from aqc.propagator import exact_propagator, propagate_within
 from aqc.simulate import act_on
-from aqc.spectral import largest_phase_estimate, spectral_distance
+from aqc.spectral import spectral_distance, spectral_estimate
 from aqc.target import Target
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ class UnitaryCertificate(Certificate):
     Attributes:
         average_gate_fidelity: (2^n F + 1) / (2^n + 1), the mean over all pure inputs.
         spectral_distance: min over phases of ||V - exp(i phi) exp(-iHt)||, the worst input's
-            error; None where its estimate did not converge.
+            error.
         spectral_kind: "exact" or "estimate".
         global_phase: What the circuit's global phase lacks to be that of exp(-iHt), in radians.
         powers: Errors of the circuit repeated.
     """
 
     average_gate_fidelity: float
-    spectral_distance: float | None
+    spectral_distance: float
     spectral_kind: Literal["exact", "estimate"]
     global_phase: float
     powers: tuple[PowerError, ...] = ()
@@ -182,7 +182,7 @@ def _by_undoing(
         angles=(target.truncation_angle, target.trotter_angle, undone.angle),
         rigorous=target.trotter_exact,
         method=method,
-        spectral=(largest_phase_estimate(undone.mps, phase), "estimate"),
+        spectral=(spectral_estimate(undone.mps, phase, angle), "estimate"),
         global_phase=float(np.angle(phase)) - hamiltonian.constant * time - circuit.global_phase,
         powers=tuple(PowerError(k, None, _infidelity(k * total)) for k in powers),
     )
@@ -196,7 +196,7 @@ def _certificate(
     angles: tuple[float, float, float],
     rigorous: bool,
     method: str,
-    spectral: tuple[float | None, Literal["exact", "estimate"]],
+    spectral: tuple[float, Literal["exact", "estimate"]],
     global_phase: float,
     powers: tuple[PowerError, ...],
 ) -> UnitaryCertificate:

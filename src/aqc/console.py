@@ -213,12 +213,11 @@ def _on_inputs(certificate: dict[str, Any]) -> dict[str, str]:
     """Return the rows of a unitary's certificate."""
     if "average_gate_fidelity" not in certificate:
         return {}
-    rows = {"of all inputs": f"average fidelity {certificate['average_gate_fidelity']:.9g}"}
-    distance = certificate["spectral_distance"]
-    if distance is not None:
-        rows["of all inputs"] += (
-            f", worst error {_short(distance)} in norm ({certificate['spectral_kind']})"
-        )
+    rows = {
+        "of all inputs": f"average fidelity {certificate['average_gate_fidelity']:.9g}, worst "
+        f"error {_short(certificate['spectral_distance'])} in norm "
+        f"({certificate['spectral_kind']})"
+    }
     for power in certificate["powers"]:
         measured = power["infidelity"]
         rows[f"power {power['power']}"] = (

@@ -103,7 +103,7 @@ class Problem(Settings):
     ] = None
     """Evolution time t of exp(-i H t), in 1/energy, of any sign; required for an evolution."""
 
-    mode: Annotated[Mode, Field(examples=["state"])] = "state"
+    mode: Annotated[Mode, Field(examples=["state", "unitary"])] = "state"
     """What the circuit has to reproduce: the evolved initial state, or exp(-i H t) itself."""
 
     initial_state: Annotated[
@@ -145,7 +145,7 @@ class Problem(Settings):
     limits: Annotated[LimitSettings, Field(examples=[{"threads": 2}])] = LimitSettings()
     """What the computation may use."""
 
-    powers: Annotated[Powers, Field(examples=[[2, 4]])] = ()
+    powers: Annotated[Powers, Field(examples=[[]])] = ()
     """In unitary mode: numbers of repetitions of the circuit to tell the error of, too."""
 
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, examples=[0])] = 0

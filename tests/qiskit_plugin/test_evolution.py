@@ -61,8 +61,7 @@ def check_random(num_qubits: int, seed: int, time: float) -> bool:
     operator = random_operator(num_qubits, seed)
     try:
         circuit = synthesize(PauliEvolutionGate(operator, time), Options(timeout=120))
-    except Declined as reason:
-        assert "out of reach" in str(reason)
+    except Declined:
         return False
     told = circuit.metadata["aqctensor"]
     infidelity, phase = distance(circuit, operator, time)
@@ -79,8 +78,7 @@ def test_random_chains_stay_within_bound_and_tolerance():
 @pytest.mark.slow
 def test_two_hundred_random_chains_stay_within_bound_and_tolerance():
     compiled = [check_random(2 + seed % 7, seed, 0.02 + 0.28 * seed / 200) for seed in range(200)]
-    print(f"{sum(compiled)} of 200 compiled")
-    assert sum(compiled) > 150
+    assert sum(compiled) == 200
 
 
 @pytest.mark.parametrize(
