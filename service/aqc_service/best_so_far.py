@@ -38,7 +38,11 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
         history = [list(point) for point in state.history]
     ansatz = Ansatz.framed(arrays, blocks)
     circuit = synthesize(
-        ansatz.circuit(), problem.circuit.basis, problem.circuit.coupling_map, problem.seed
+        ansatz.circuit(),
+        problem.circuit.basis,
+        problem.circuit.coupling_map,
+        problem.seed,
+        swaps=problem.mode == "state",
     ).circuit
     gates, depth = two_qubit_counts(circuit)
     stage = directory / f"best-{ansatz.layers}-{best['evaluations']}"

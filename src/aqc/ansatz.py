@@ -19,7 +19,8 @@ class Ansatz:
     left to right.
 
     Attributes:
-        state: The product state that the first layer meets, shape (n, 2).
+        state: The product state that the first layer meets, shape (n, 2); for operators the Bell
+            pairs of all inputs and their references, shape (n, 2, 2).
         layers: Number of brick layers L >= 1.
         blocks: Unitary matrices, shape (number of blocks, 4, 4).
         block: Name of the block type, a key of `aqc.blocks.BLOCKS`.
@@ -72,6 +73,11 @@ class Ansatz:
     def num_qubits(self) -> int:
         """Number of qubits."""
         return len(self.state)
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the circuit stands for all its inputs, and not for one state alone."""
+        return self.state.ndim == 3
 
     @property
     def bonds(self) -> list[list[int]]:
@@ -133,8 +139,9 @@ class Ansatz:
         return replace(self, state=state, blocks=blocks)
 
     def circuit(self) -> Circuit:
-        """Return the circuit on |0...0>: preparation of the product state, then the blocks."""
-        gates = [Gate((j,), preparation(state)) for j, state in enumerate(self.state)]
+        """Return the circuit: preparation of the product state from |0...0>, then the blocks."""
+        states = self.state[:0] if self.is_operator else self.state
+        gates = [Gate((j,), preparation(state)) for j, state in enumerate(states)]
         positions = [j for bonds in self.bonds for j in bonds]
         blocks = zip(positions, self.blocks, strict=True)
         gates += [Gate((j, j + 1), matrix) for j, matrix in blocks]

@@ -121,7 +121,11 @@ def target_command(
 @app.command()
 def certify(
     circuit: Annotated[
-        Path, typer.Argument(metavar="CIRCUIT", help="OpenQASM 2 or 3, or QPY; acts on |0...0>.")
+        Path,
+        typer.Argument(
+            metavar="CIRCUIT",
+            help="OpenQASM 2 or 3, or QPY; acts on |0...0>, or in unitary mode on every input.",
+        ),
     ],
     problem: Annotated[str, _PROBLEM],
     layout: Annotated[
@@ -151,11 +155,9 @@ def certify(
 
             target = make_target(settings, lambda fraction: report(Progress("target", fraction)))
         with refusals(str(circuit)):
-            from aqc.certify import certify as measure
+            from aqc.certificates import certify_for
 
-            if layout is not None:  # helper qubits of the routing come last, in |0>
-                target = target.padded(given.num_qubits)
-            certificate = measure(given, target)
+            certificate = certify_for(settings, given, target)[0]
     if as_json:
         typer.echo(json.dumps(certificate.to_dict(), indent=2))
     else:

@@ -61,10 +61,18 @@ class Fit:
 
 
 def precisions(
-    num_qubits: int, layers: int, chi: int, method: str, evaluations: int, goal: float
+    num_qubits: int,
+    layers: int,
+    chi: int,
+    method: str,
+    evaluations: int,
+    goal: float,
+    *,
+    operator: bool = False,
 ) -> list[str]:
     """Return the dtypes to optimize in, one after another."""
-    long_enough = work(num_qubits, layers, chi, method) * evaluations > _SINGLE_WORK
+    one = work(num_qubits, layers, chi, method, operator=operator)
+    long_enough = one * evaluations > _SINGLE_WORK
     if long_enough and goal >= _SINGLE_GOAL:
         return ["complex64", "complex128"]
     return ["complex128"]
@@ -87,7 +95,7 @@ def fit(
 
     Args:
         ansatz: The start.
-        target: A normalized state on as many qubits.
+        target: A normalized state on as many qubits; an operator where the ansatz is one.
         rivals: Other starts of the same shape; the one of highest fidelity is taken.
         objective: A key of `aqc.objective.OBJECTIVES`, or "flip".
         overlap_method: "auto", "exact" or "dense".
@@ -116,14 +124,16 @@ def fit(
         True
     """
     n, chi = ansatz.num_qubits, target.max_bond
-    engine = choose_engine(n, ansatz.layers, chi, overlap_method)
+    operator = ansatz.is_operator
+    engine = choose_engine(n, ansatz.layers, chi, overlap_method, operator=operator)
     method = optimizer
     if isinstance(method, str):
-        method = METHODS[method](partial(fubini_study, ansatz))
-    plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, goal)
+        # What enters a block of an operator is mixed completely: its metric is the identity.
+        method = METHODS[method](None if operator else partial(fubini_study, ansatz))
+    plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, goal, operator=operator)
     if resume is not None:
         plan = plan[plan.index(str(resume.point.dtype)) :]
-    quick = is_brief(n, ansatz.layers, chi, engine, max_evaluations)
+    quick = is_brief(n, ansatz.layers, chi, engine, max_evaluations, operator=operator)
     state = resume
     seconds = 0.0
     starts: tuple[float, ...] = ()

@@ -11,6 +11,8 @@ from aqc.hamiltonian import Hamiltonian
 # An imaginary part this small beside the largest coefficient is the rounding of a product.
 _IMAGINARY_TOLERANCE = 1e-12
 
+PauliTerm = tuple[str, list[int], float]
+
 
 def hamiltonian_from_qiskit(
     operator: SparsePauliOp | SparseObservable | PauliEvolutionGate,
@@ -37,6 +39,29 @@ def hamiltonian_from_qiskit(
         >>> hamiltonian.to_terms(), time
         ([['XX', [0, 1], 1.0], ['Z', [2], 1.0]], 0.5)
     """
+    num_qubits, terms, time = terms_from_qiskit(operator)
+    return Hamiltonian.from_terms(num_qubits, terms), time
+
+
+def terms_from_qiskit(
+    operator: SparsePauliOp | SparseObservable | PauliEvolutionGate,
+) -> tuple[int, list[PauliTerm], float | None]:
+    """Return (number of qubits, terms, time of an evolution gate), the terms on any qubits.
+
+    Args:
+        operator: As `hamiltonian_from_qiskit` takes it.
+
+    Returns:
+        Terms (letters, qubits, coefficient), letter k acting on qubits[k]; equal ones may repeat.
+
+    Raises:
+        InputError: A coefficient is complex or not a number, the time is not a real number, or the
+            type is another.
+
+    Example:
+        >>> terms_from_qiskit(SparsePauliOp("XIZ", 2.0))
+        (3, [('ZX', [0, 2], 2.0)], None)
+    """
     time = None
     operators = [operator]
     if isinstance(operator, PauliEvolutionGate):
@@ -44,7 +69,7 @@ def hamiltonian_from_qiskit(
         inner = operator.operator
         operators = inner if isinstance(inner, list) else [inner]
     terms = [term for part in operators for term in _terms(part)]
-    return Hamiltonian.from_terms(operators[0].num_qubits, terms), time
+    return operators[0].num_qubits, terms, time
 
 
 def hamiltonian_to_qiskit(hamiltonian: Hamiltonian) -> SparsePauliOp:
@@ -97,9 +122,7 @@ def _time(time: float | ParameterExpression) -> float:
     return float(time)
 
 
-def _terms(
-    operator: SparsePauliOp | SparseObservable,
-) -> list[tuple[str, list[int], float]]:
+def _terms(operator: SparsePauliOp | SparseObservable) -> list[PauliTerm]:
     """Return (letters, qubits, coefficient) for each Pauli term, letter k acting on qubits[k]."""
     if isinstance(operator, SparseObservable):
         operator = _without_projectors(operator)
