@@ -6,6 +6,7 @@ from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import SparseObservable, SparsePauliOp
 
 from aqc.errors import InputError
+from aqc.gates import evolution
 from aqc.hamiltonian import Hamiltonian
 
 # An imaginary part this small beside the largest coefficient is the rounding of a product.
@@ -37,14 +38,57 @@ def hamiltonian_from_qiskit(
         >>> hamiltonian.to_terms(), time
         ([['XX', [0, 1], 1.0], ['Z', [2], 1.0]], 0.5)
     """
-    time = None
-    operators = [operator]
     if isinstance(operator, PauliEvolutionGate):
-        time = _time(operator.time)
-        inner = operator.operator
-        operators = inner if isinstance(inner, list) else [inner]
-    terms = [term for part in operators for term in _terms(part)]
-    return Hamiltonian.from_terms(operators[0].num_qubits, terms), time
+        terms, time = read_evolution(operator)
+        return Hamiltonian.from_terms(operator.num_qubits, terms), time
+    terms = _terms(operator)
+    return Hamiltonian.from_terms(operator.num_qubits, terms), None
+
+
+def read_evolution(
+    gate: PauliEvolutionGate,
+) -> tuple[list[tuple[str, list[int], float]], float]:
+    """Return the terms of an evolution gate, on any of its qubits, and its time.
+
+    Args:
+        gate: Of real coefficients and a real time.
+
+    Returns:
+        Triples (letters, qubits, coefficient), letter k acting on qubits[k]; the time.
+
+    Raises:
+        InputError: A coefficient or the time is not a real number, or the type is another.
+
+    Example:
+        >>> read_evolution(PauliEvolutionGate(SparsePauliOp("XIX"), 0.5))
+        ([('XX', [0, 2], 1.0)], 0.5)
+    """
+    inner = gate.operator
+    operators = inner if isinstance(inner, list) else [inner]
+    return [term for part in operators for term in _terms(part)], _time(gate.time)
+
+
+def evolution_matrix(gate: PauliEvolutionGate) -> np.ndarray:
+    """Return exp(-i t H) of an evolution gate on few qubits, in Qiskit's order.
+
+    Unlike the gate's own `to_matrix`, it does not go through sparse matrices, with their warnings.
+
+    Args:
+        gate: Of real coefficients and a real time.
+
+    Returns:
+        shape (2**n, 2**n), complex.
+
+    Raises:
+        InputError: A coefficient or the time is not a real number.
+
+    Example:
+        >>> evolution_matrix(PauliEvolutionGate(SparsePauliOp("Z"), np.pi)).diagonal().real.tolist()
+        [-1.0, -1.0]
+    """
+    terms, time = read_evolution(gate)
+    operator = SparsePauliOp.from_sparse_list(terms, gate.num_qubits)
+    return evolution(operator.to_matrix(), time)
 
 
 def hamiltonian_to_qiskit(hamiltonian: Hamiltonian) -> SparsePauliOp:
