@@ -24,6 +24,7 @@ __all__ = [
     "Problem",
     "Progress",
     "Target",
+    "TimeEvolvedState",
     "TruncationError",
     "UnsupportedGateError",
     "__version__",
@@ -47,6 +48,7 @@ _HOME = {
     "Problem": "aqc.problem",
     "Progress": "aqc.progress",
     "Target": "aqc.target",
+    "TimeEvolvedState": "aqc.plugins.evolved_state",
     "TruncationError": "aqc.errors",
     "UnsupportedGateError": "aqc.errors",
     "certify": "aqc.certify",
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
     )
     from aqc.estimate import estimate
     from aqc.hamiltonian import Hamiltonian
+    from aqc.plugins.evolved_state import TimeEvolvedState
     from aqc.problem import Problem
     from aqc.progress import Progress
     from aqc.result import CompileResult

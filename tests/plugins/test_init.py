@@ -1,5 +1,6 @@
 """The init stage: it compiles what it may, says what it did, and changes no circuit's action."""
 
+import itertools
 import json
 import logging
 import subprocess
@@ -163,9 +164,7 @@ def test_parts_are_compiled_apart_and_their_bounds_multiply():
     assert [record["qubits"] for record in outcome["compiled"]] == [[4, 2, 0], [1, 3, 5]]
     bounds = [record["infidelity_bound"] for record in outcome["compiled"]]
     assert outcome["infidelity_bound"] == pytest.approx(1 - (1 - bounds[0]) * (1 - bounds[1]))
-    assert outcome["left"] == [
-        {"qubits": [1, 3, 0], "reason": "another evolution comes before it"}
-    ]
+    assert outcome["left"] == [{"qubits": [1, 3, 0], "reason": "another evolution comes before it"}]
     assert ours.count_ops()["PauliEvolution"] == 1
     assert 1 - fidelity(ours, circuit) <= outcome["infidelity_bound"]
 
@@ -226,7 +225,7 @@ def random_evolution(rng, size):
     order = rng.permutation(size)
     terms = [
         ("".join(rng.choice(list("XYZ"), 2)), [int(a), int(b)], float(rng.uniform(-1, 1)))
-        for a, b in zip(order[:-1], order[1:], strict=True)
+        for a, b in itertools.pairwise(order)
     ]
     terms.append((str(rng.choice(list("XYZ"))), [int(order[0])], float(rng.uniform(-1, 1))))
     if size > 2 and rng.random() < 0.2:

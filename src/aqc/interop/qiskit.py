@@ -169,7 +169,7 @@ def _terms(
                 f"Coefficients must be real, but the term {letters} on {qubits} has {coefficient}.",
                 "/hamiltonian",
             )
-        terms.append((letters, qubits, coefficient.real))
+        terms.append((letters, qubits, float(coefficient.real)))
     return terms
 
 

@@ -66,9 +66,7 @@ def compile_part(part: Part, options: Options) -> Compiled | str:
     return kept if isinstance(kept, str) else Compiled(kept.circuit, order, record(kept))
 
 
-def attempt(
-    compile_it: "Callable[[], CompileResult]", options: Options
-) -> "CompileResult | str":
+def attempt(compile_it: "Callable[[], CompileResult]", options: Options) -> "CompileResult | str":
     """Return what a compile gives, or why it must not be used.
 
     Args:

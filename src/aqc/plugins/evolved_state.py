@@ -8,7 +8,6 @@ Qiskit's high-level synthesis makes it in one of the ways registered in pyprojec
 import logging
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate
 from qiskit.transpiler.passes.synthesis.plugin import HighLevelSynthesisPlugin
@@ -73,7 +72,7 @@ class TimeEvolvedState(Gate):
         super().__init__("TimeEvolvedState", self.problem.num_qubits, [])
 
     def _define(self) -> None:
-        from aqc.gates import shortest_preparation
+        from aqc.gates import preparation
         from aqc.interop.qiskit import evolution_gate
 
         evolution = self.problem.evolution()
@@ -83,7 +82,7 @@ class TimeEvolvedState(Gate):
             if state[0] == 0.0:
                 self.definition.x(qubit)
             elif state[1] != 0.0:
-                self.definition.unitary(shortest_preparation(state), [qubit])
+                self.definition.unitary(preparation(state), [qubit])
         self.definition.append(evolution_gate(*evolution), range(self.num_qubits))
 
     def __eq__(self, other: object) -> bool:
@@ -147,7 +146,7 @@ class Compile(HighLevelSynthesisPlugin):
             return None
         own = {name: value for name, value in options.items() if name not in _QISKITS_OWN}
         chosen = Options.of(own)
-        tracker, inputs = options.get("qubit_tracker"), options.get("input_qubits")
+        tracker, inputs = options.get("qubit_tracker"), options.get("input_qubits", ())
         if tracker is None or not all(tracker.is_qubit_clean(qubit) for qubit in inputs):
             logger.warning("TimeEvolvedState is not compiled: its qubits may not be in |0>")
             return None
@@ -167,7 +166,10 @@ class Compile(HighLevelSynthesisPlugin):
 
 
 class Default(HighLevelSynthesisPlugin):
-    """The method `default`: `aqctensor` from optimization level 2 on, where it can, else `trotter`."""
+    """The method `default`, at every optimization level: `aqctensor` where it can, else `trotter`.
+
+    Qiskit does not tell the level reliably: some stages pass on 2 whatever the user chose.
+    """
 
     def run(
         self,
@@ -180,7 +182,5 @@ class Default(HighLevelSynthesisPlugin):
         """Return the circuit; None for another operation."""
         arguments = (high_level_object, coupling_map, target, qubits)
         own = {name: value for name, value in options.items() if name in _QISKITS_OWN}
-        made = None
-        if options.get("optimization_level", 2) >= 2:
-            made = Compile().run(*arguments, **own)
+        made = Compile().run(*arguments, **own)
         return Trotter().run(*arguments, **own) if made is None else made

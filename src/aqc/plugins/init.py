@@ -100,7 +100,9 @@ class CompilePrefix(TransformationPass):
         self, dag: DAGCircuit, compiled: "list[tuple[Part, Compiled]]", left: list[dict[str, Any]]
     ) -> DAGCircuit:
         for part in left:
-            logger.warning("the evolution of the qubits %(qubits)s stays as it is: %(reason)s", part)
+            logger.warning(
+                "the evolution of the qubits %(qubits)s stays as it is: %(reason)s", part
+            )
         outcome = _outcome(dag, compiled, left)
         self.property_set[OUTCOME] = outcome
         new = _replaced(dag, compiled) if compiled else dag

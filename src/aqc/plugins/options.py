@@ -61,9 +61,7 @@ class Options:
         options = cls(**{**defaults, **given})
         tolerance = real_number(options.tolerance, "The option `tolerance`")
         if not 0 < tolerance < 1:
-            raise InputError(
-                f"The option `tolerance` must be between 0 and 1, but is {tolerance}."
-            )
+            raise InputError(f"The option `tolerance` must be between 0 and 1, but is {tolerance}.")
         return options
 
     def settings(self) -> dict[str, Any]:

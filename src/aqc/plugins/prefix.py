@@ -82,7 +82,7 @@ class Prefix:
     refusals: tuple[Refusal, ...]
 
 
-def find_prefix(dag: DAGCircuit, on_line: Callable[[Any], None]) -> Prefix:
+def find_prefix(dag: DAGCircuit, on_line: Callable[[Any], object]) -> Prefix:
     """Return the longest prefix that prepares a product state and evolves it.
 
     Args:
@@ -94,7 +94,7 @@ def find_prefix(dag: DAGCircuit, on_line: Callable[[Any], None]) -> Prefix:
 
 
 class _Search:
-    def __init__(self, dag: DAGCircuit, on_line: Callable[[Any], None]) -> None:
+    def __init__(self, dag: DAGCircuit, on_line: Callable[[Any], object]) -> None:
         self.dag = dag
         self.on_line = on_line
         self.part = {qubit: Part([qubit]) for qubit in dag.qubits}
