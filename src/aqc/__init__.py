@@ -34,6 +34,7 @@ __all__ = [
     "compile_problem",
     "compile_state",
     "estimate",
+    "live",
     "make_target",
 ]
 
@@ -57,6 +58,7 @@ _HOME = {
     "compile_problem": "aqc.compile",
     "compile_state": "aqc.compile",
     "estimate": "aqc.estimate",
+    "live": "aqc.live",
     "make_target": "aqc.targets",
 }
 
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
     )
     from aqc.estimate import estimate
     from aqc.hamiltonian import Hamiltonian
+    from aqc.live import live
     from aqc.plugins.evolved_state import TimeEvolvedState
     from aqc.problem import Problem
     from aqc.progress import Progress
