@@ -19,7 +19,8 @@ import httpx
 
 from aqc.console import bar
 from aqc.errors import AqcError, InputError
-from aqc.progress import Progress
+from aqc.live import in_notebook, live
+from aqc.progress import Progress, Report
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -208,9 +209,9 @@ class Client:
 
         Args:
             job: The job or its id.
-            progress: Show a progress bar on stderr.
+            progress: Show a progress bar, on stderr or in a notebook.
         """
-        with bar() if progress else contextlib.nullcontext(None) as report:
+        with _display() if progress else contextlib.nullcontext(None) as report:
             for event in self.events(job):
                 if report is not None:
                     report(_progress(event))
@@ -360,6 +361,10 @@ def _unreachable(url: str, error: Exception) -> ServiceError:
     if isinstance(error, ServiceError):
         return error
     return ServiceError(f"No service answers at {url} ({error}); `aqc serve` starts one.")
+
+
+def _display() -> contextlib.AbstractContextManager[Report]:
+    return contextlib.nullcontext(live()) if in_notebook() else bar()
 
 
 def _progress(event: Event) -> Progress:
