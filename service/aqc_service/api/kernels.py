@@ -5,10 +5,10 @@ Bodies and answers pass through as bytes; what checks and computes are the pool'
 """
 
 import asyncio
-import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -19,7 +19,7 @@ from aqc import kernels
 from aqc.checks import nearest
 from aqc.errors import InputError
 from aqc_service.api import describe, kernel_docs
-from aqc_service.api.conditional import conditional, preferred_wait
+from aqc_service.api.conditional import conditional, preferred_wait, tag_of
 from aqc_service.api.context import RequestId, SettingsDep, StoreDep, known_parameters
 from aqc_service.api.jobs import IdempotencyKey, accepted, finished
 from aqc_service.api.problems import RETRY_SECONDS, Fault, Refusal, documented, refusal_of
@@ -79,6 +79,7 @@ async def read_arguments(request: Request) -> list[bytes]:
     return await read_body(request, MAX_KERNEL_BODY)
 
 
+@cache  # the catalogue stays as it is, and its routes take long to make
 def make_router() -> APIRouter:
     """Return the routes of all kernels in the catalogue."""
     entries = kernels.catalogue()
@@ -258,7 +259,7 @@ def _known(request: Request, content: bytes) -> Response:
     response = Response(
         content, headers={"Cache-Control": "no-cache"}, media_type=JSONResponse.media_type
     )
-    return conditional(request, response, hashlib.sha256(content).hexdigest()[:32])
+    return conditional(request, response, tag_of(content))
 
 
 def _no_kernel(slug: str, entries: Mapping[str, Any]) -> Refusal:
