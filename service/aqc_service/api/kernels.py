@@ -153,9 +153,28 @@ def _add_catalogue(router: APIRouter, entries: Mapping[str, dict[str, Any]]) -> 
 
 
 def _add_unknown(router: APIRouter, entries: Mapping[str, dict[str, Any]]) -> None:
-    @router.post("/{slug}", include_in_schema=False)
+    # What is known is answered by the routes before these two.
+    shown = next(iter(entries.values()))
+
+    @router.post(
+        "/{slug}",
+        summary="Run a kernel's first operation",
+        description="As at the operation's own address, which says what the body holds.\n\n"
+        + kernel_docs.curl(shown["slug"], shown["operations"][0]["example"]),
+        responses={**_RESPONSES, **documented(404)},
+        response_model=None,
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            }
+        },
+    )
+    async def no_kernel(slug: Slug) -> Response:
+        raise _no_kernel(slug, entries)
+
     @router.post("/{slug}/{operation}", include_in_schema=False)
-    async def no_operation(slug: str, operation: str = "") -> Response:
+    async def no_operation(slug: str, operation: str) -> Response:
         if slug not in entries:
             raise _no_kernel(slug, entries)
         names = [x["name"] for x in entries[slug]["operations"]]

@@ -15,7 +15,7 @@ import httpx
 from aqc.client.content import as_content, encode
 from aqc.client.records import Event, Format, Job, ServiceError
 from aqc.client.sweeps import Sweeps
-from aqc.console import bar
+from aqc.live import progress_display
 from aqc.progress import Progress
 
 if TYPE_CHECKING:
@@ -127,9 +127,9 @@ class Client(Sweeps):
 
         Args:
             job: The job or its id.
-            progress: Show a progress bar on stderr.
+            progress: Show a progress bar, on stderr or in a notebook.
         """
-        with bar() if progress else contextlib.nullcontext(None) as report:
+        with progress_display() if progress else contextlib.nullcontext(None) as report:
             for event in self.events(job):
                 if report is not None:
                     report(_progress(event))

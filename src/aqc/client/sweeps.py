@@ -10,7 +10,7 @@ from urllib.parse import quote
 from aqc.client.connection import Connection
 from aqc.client.content import as_template, encode
 from aqc.client.records import Batch
-from aqc.console import bar
+from aqc.live import progress_display
 from aqc.progress import Progress
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Sweeps(Connection):
             batch: The batch or its id.
             progress: Show a progress bar on stderr.
         """
-        with bar() if progress else contextlib.nullcontext(None) as report:
+        with progress_display() if progress else contextlib.nullcontext(None) as report:
             while True:
                 found = self.batch(batch)
                 size = found.fields["size"]
