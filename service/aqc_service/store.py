@@ -326,7 +326,7 @@ class Store:
         return [Worker(**{**row._mapping, "queues": tuple(row.queues)}) for row in rows]
 
     def drain(self, worker_id: str) -> bool:
-        """Let a worker end the jobs that it has and then leave; return whether it takes jobs now."""
+        """Let a worker end its jobs and then leave; return whether it took jobs until now."""
         worker = tables.worker
         with writing(self.engine) as connection:
             found = connection.execute(
