@@ -58,9 +58,13 @@ def test_demo_refuses_what_the_service_refuses(tmp_path: Path) -> None:
 
 def test_the_client_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
-    (block,) = [block for block in blocks if "aqc.client" in block]
-    assert "with Client() as client" in block
+    found = [block for block in blocks if "aqc.client" in block]
+    assert len(found) == 2
     with service(tmp_path) as url:
-        here = block.replace("Client()", f"Client({url!r})").replace('": 30', '": 8')
-        exec(compile(here, "README.md", "exec"), {"__name__": "readme"})
-    assert "('cx'" in capsys.readouterr().out
+        for block in found:
+            assert "with Client() as client" in block
+            here = block.replace("Client()", f"Client({url!r})").replace('": 30', '": 8')
+            exec(compile(here, "README.md", "exec"), {"__name__": "readme"})
+    *_, circuit, first, _, _, last = capsys.readouterr().out.splitlines()
+    assert "('cx'" in circuit
+    assert (first.split()[:2], last.split()[:2]) == (["0.0", "0.2"], ["0.5", "0.4"])
