@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).parent))  # the children import service_kinds by this name
 
@@ -51,17 +50,7 @@ def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
     if request.param == "sqlite":
         return None
     server: str = request.getfixturevalue("postgres_server")
-    return new_database(server, f"aqc_{abs(hash(tmp_path)):x}")
-
-
-def new_database(server: str, name: str) -> str:
-    """Make a database on a server; return its address."""
-    url = sa.make_url(server).set(drivername="postgresql+psycopg")
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return url.set(database=name).render_as_string(False)
+    return postgres.new_database(server, f"aqc_{abs(hash(tmp_path)):x}")
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import sqlalchemy as sa
+
 REQUIRED = "AQC_REQUIRE_POSTGRES"  # set where a missing server is a failure, as in CI
 
 
@@ -73,3 +75,13 @@ def running(binaries: Path) -> Iterator[Server]:
             yield server
         finally:
             server.stop(signal.SIGINT)
+
+
+def new_database(server: str, name: str) -> str:
+    """Make a database on a server; return its address."""
+    url = sa.make_url(server).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return url.set(database=name).render_as_string(False)

@@ -10,11 +10,11 @@ import pytest
 import service_kinds
 import sqlalchemy as sa
 from harness import Service, make_settings, wait_for
+from postgres import new_database
 from postgres import running as running_server
 
 from aqc_service.batches import Batches, NewBatch
 from aqc_service.creation import NewJob
-from conftest import new_database
 
 
 @pytest.fixture
