@@ -114,7 +114,10 @@ def test_a_database_that_restarts_amid_a_batch_loses_no_job(postgres_binaries, t
             batches = Batches(service.store)
 
             def ended():
-                return batches.states([batch.id])[batch.id].get("succeeded", 0)
+                states = batches.states([batch.id])[batch.id]
+                failed = service.store.list(state="failed")[0]
+                assert failed == [], [(job.reason, job.message, job.lost) for job in failed]
+                return states.get("succeeded", 0)
 
             wait_for(lambda: ended() >= 5)
             server.stop(how)
