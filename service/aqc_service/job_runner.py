@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
+import sqlalchemy as sa
 import structlog
 
 from aqc_service.artifacts import attempt_directory, attempts_before, collect
@@ -77,7 +78,7 @@ class JobRunner:
         while True:
             try:
                 return act()
-            except (StorageError, OSError) as error:
+            except (StorageError, sa.exc.SQLAlchemyError, OSError) as error:
                 log.error("storage failed; trying again", error=str(error))
                 time.sleep(_RETRY_SECONDS)
 
