@@ -17,6 +17,7 @@ from aqc_service.attempts import Attempts
 from aqc_service.creation import release_all
 from aqc_service.database import now, reading, writing
 from aqc_service.engine import Engine
+from aqc_service.files import Files
 from aqc_service.retention import sweep
 from aqc_service.settings import ServiceSettings
 from aqc_service.store import Store
@@ -45,7 +46,10 @@ class Reaper:
         self._lock = filelock.FileLock(settings.data_dir / "reaper.lock", blocking=False)
         self._grace = timedelta(seconds=settings.grace_seconds)
         self._keep_days = settings.keep_days
-        self._store = Store(database, settings.jobs_dir, engine, settings.grace_seconds)
+        files = Files(settings.jobs_dir, settings.artifacts_url)
+        self._store = Store(
+            database, settings.jobs_dir, engine, settings.grace_seconds, files=files
+        )
         self._sweep_at = 0.0
         self._unstarted: dict[str, float] = {}  # job to when that was first seen
 
