@@ -40,7 +40,6 @@ class Ansatz:
         *,
         layers: int,
         order: int | None,
-        block: str = "su4",
     ) -> "Ansatz":
         """Return the ansatz that equals a shallow product formula.
 
@@ -50,7 +49,6 @@ class Ansatz:
             state: One-qubit states, shape (n, 2).
             layers: Brick layers: 2k + 1 for k steps of order 2, 2k for k steps of order 1.
             order: 2 for odd `layers`, 1 for even.
-            block: Name of the block type.
 
         Raises:
             InputError: If `order` does not go with `layers`.
@@ -69,7 +67,7 @@ class Ansatz:
             )
         steps = layers // 2
         trotter = brick_layers(hamiltonian, time, steps, order)
-        return cls(state, layers, np.concatenate([layer.gates for layer in trotter]), block)
+        return cls(state, layers, np.concatenate([layer.gates for layer in trotter]))
 
     @property
     def num_qubits(self) -> int:
@@ -92,12 +90,16 @@ class Ansatz:
 
     def frame(self) -> dict[str, np.ndarray]:
         """Return all but the blocks as named arrays: what a checkpoint needs beside them."""
-        return {"product": self.state, "layers": np.array(self.layers)}
+        return {
+            "product": self.state,
+            "layers": np.array(self.layers),
+            "block": np.array(self.block),
+        }
 
     @classmethod
     def framed(cls, frame: dict[str, np.ndarray], blocks: np.ndarray) -> "Ansatz":
         """Return the ansatz of a `frame` with its blocks."""
-        return cls(frame["product"], int(frame["layers"]), blocks)
+        return cls(frame["product"], int(frame["layers"]), blocks, str(frame["block"]))
 
     def deepened(self, layers: int) -> "Ansatz":
         """Return the same circuit with identity layers behind it, `layers` in all.

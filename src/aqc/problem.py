@@ -29,6 +29,7 @@ from aqc.alternatives import (
     requires_target,
     without_default,
 )
+from aqc.block_choice import check_block
 from aqc.checks import shown
 from aqc.cost import dense_qubits
 from aqc.errors import InputError
@@ -45,7 +46,7 @@ from aqc.settings import (
     OptimizerSettings,
     Settings,
     TargetSettings,
-    largest_component,
+    check_device,
 )
 from aqc.strict_json import parse_json
 
@@ -189,7 +190,24 @@ class Problem(Settings):
                 f"{start.num_qubits}.",
                 "/ansatz/start",
             )
+        given, state = info.data.get("hamiltonian"), info.data.get("initial_state")
+        evolved = (
+            getattr(given, "hamiltonian", given) if info.data.get("time") is not None else None
+        )
+        elsewhere = start is not None or isinstance(state, GivenCircuit)
+        check_block(ansatz.block, evolved, starts_elsewhere=elsewhere)
         return ansatz
+
+    @field_validator("objective")
+    @classmethod
+    def _flips_turn_blocks(cls, objective: str, info: ValidationInfo) -> str:
+        ansatz = info.data.get("ansatz")  # absent when it was refused itself
+        if objective == "flip" and ansatz is not None and ansatz.block == "u1":
+            raise InputError(
+                '`objective` "flip" turns single qubits, which blocks "u1" cannot follow; use '
+                '"log_density", or `ansatz.block` "su4".'
+            )
+        return objective
 
     @field_validator("overlap")
     @classmethod
@@ -206,15 +224,7 @@ class Problem(Settings):
     @field_validator("circuit")
     @classmethod
     def _device_is_large_enough(cls, circuit: CircuitSettings, info: ValidationInfo) -> Any:
-        num_qubits = _num_qubits(info)
-        if circuit.coupling_map is not None and num_qubits is not None:
-            size = largest_component(circuit.coupling_map)
-            if size < num_qubits:
-                raise InputError(
-                    f"`circuit.coupling_map` must connect at least {num_qubits} qubits, one for "
-                    f"each of the Hamiltonian, but its largest connected part has {size}.",
-                    "/circuit/coupling_map",
-                )
+        check_device(circuit.coupling_map, _num_qubits(info))
         return circuit
 
     @classmethod

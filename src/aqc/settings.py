@@ -200,8 +200,10 @@ class AnsatzSettings(Settings):
     )
     """Order of the Trotter circuit at the start: 2 for odd layers, else 1; null for a sweep."""
 
-    block: Annotated[Literal["su4"], Field(examples=["su4"])] = "su4"
-    """Kind of two-qubit block: su4 is any two-qubit gate."""
+    block: Annotated[Literal["su4", "cx2", "cx1", "rzz", "u1", "auto"], Field(examples=["su4"])] = (
+        "su4"
+    )
+    """Kind of two-qubit block: any gate, 2 or 1 CX, one RZZ, conserving; auto by the couplings."""
 
     start: Annotated[_Start, Field(examples=[{"random": 1}])] = None
     """Where the blocks start; null: at Trotter's circuit, or at one derived from the target."""
@@ -310,6 +312,23 @@ class LimitSettings(Settings):
 
     memory_gb: Annotated[float, Field(gt=0, examples=[8])] = 8.0
     """Memory in gigabytes; what is predicted to need more is refused before it starts."""
+
+
+def check_device(pairs: tuple[tuple[int, int], ...] | None, num_qubits: int | None) -> None:
+    """Refuse a coupling map that cannot hold so many qubits.
+
+    Raises:
+        InputError: If its largest connected part is too small.
+    """
+    if pairs is None or num_qubits is None:
+        return
+    size = largest_component(pairs)
+    if size < num_qubits:
+        raise InputError(
+            f"`circuit.coupling_map` must connect at least {num_qubits} qubits, one for "
+            f"each of the Hamiltonian, but its largest connected part has {size}.",
+            "/circuit/coupling_map",
+        )
 
 
 def largest_component(pairs: tuple[tuple[int, int], ...]) -> int:

@@ -42,7 +42,7 @@ class Options:
 
     tolerance: float | None = _TOLERANCE
     layers: int | None = None
-    block: str = "su4"
+    block: str = "auto"
     max_bond: int = 256
     timeout: float = 300.0
     cache_dir: Path | None = None
@@ -75,7 +75,7 @@ class Options:
         return cls(
             tolerance=None if tolerance is None else _between(tolerance, "tolerance", 0.0, 1.0),
             layers=None if layers is None else integer(layers, "`layers`", "", least=1, most=10**4),
-            block=str(given.get("block", "su4")),
+            block=str(given.get("block", "auto")),
             max_bond=integer(given.get("max_bond", 256), "`max_bond`", "", least=2, most=65536),
             timeout=_between(given.get("timeout", 300.0), "timeout", 0.0, 1e9),
             cache_dir=Path(cache) if cache else None,
