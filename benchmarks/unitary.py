@@ -1,9 +1,11 @@
 """Unitary mode against published costs, second-order Trotter and Qiskit's own synthesis.
 
-`make bench-unitary` calls this. B9 and B10 are chains of 50 qubits; the cost is 2 - 2 |tr V^dagger
-U| / 2^n, measured again from the emitted circuit (published: 2 - 2 Re tr, so that ours has the
-phase free). Then PauliEvolutionGates are transpiled by the plugin and by Qiskit's plugins, these
-with the fewest second-order steps that have no larger process infidelity.
+`make bench-unitary` calls this. B9 and B10 are chains of 50 qubits; what is compared is the process
+infidelity 1 - |tr V^dagger U / 2^n|^2, measured again from the emitted circuit. (The published
+figures are called costs. That they are process infidelities is seen from those of second-order
+Trotter, 0.869 and 0.258 at 5 and 7 layers, which are the same here; 2 - 2 |tr| / 2^n is 1.276 and
+0.277. For small errors both are the same.) Then PauliEvolutionGates are transpiled by the plugin
+and by Qiskit's plugins, these with the fewest second-order steps within the same tolerance.
 """
 
 import argparse
@@ -14,7 +16,6 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from qiskit import QuantumCircuit, transpile
 from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import SparsePauliOp
@@ -30,7 +31,7 @@ from aqc.qiskit_plugin.evolution import AQCTensorEvolution
 
 
 class Case(NamedTuple):
-    """A published problem: couplings and fields of an open chain, and costs by brick layers."""
+    """A published problem: couplings and fields of an open chain, infidelities by brick layers."""
 
     couplings: dict[str, float]
     fields: dict[str, float]
@@ -39,7 +40,7 @@ class Case(NamedTuple):
     trotter: dict[int, float]
 
 
-# Le, Sun, Mendl, arXiv:2501.08872 and its code: costs of rqcopt-mpo and of second-order Trotter.
+# Le, Sun, Mendl, arXiv:2501.08872 and its code: rqcopt-mpo, and second-order Trotter.
 CASES = {
     "B9": Case(
         {"ZZ": 1.0},
@@ -56,7 +57,7 @@ CASES = {
         {},
     ),
 }
-# Of the cost that is published: what the target's own error may add.
+# Of what is published: the target's own error.
 _TARGET_SHARE = 1e-4
 _MOST_STEPS = 200
 
@@ -66,11 +67,6 @@ def chain(case: Case, num_qubits: int) -> Hamiltonian:
     bonds = [(p, (j, j + 1), c) for j in range(num_qubits - 1) for p, c in case.couplings.items()]
     sites = [(p, (j,), c) for j in range(num_qubits) for p, c in case.fields.items()]
     return Hamiltonian.from_terms(num_qubits, bonds + sites)
-
-
-def cost(infidelity: float) -> float:
-    """Return 2 - 2 |tr V^dagger U| / 2^n for a process infidelity, without cancellation."""
-    return float(2 * infidelity / (1 + np.sqrt(1 - infidelity)))
 
 
 def published(name: str, layers: int, num_qubits: int, evaluations: int) -> dict[str, Any]:
@@ -91,18 +87,18 @@ def published(name: str, layers: int, num_qubits: int, evaluations: int) -> dict
     return {
         "case": name,
         "layers": layers,
-        "cost": cost(found.infidelity),
-        "cost_bound": cost(found.infidelity_bound),
+        "infidelity": found.infidelity,
+        "bound": found.infidelity_bound,
         "published": goal,
-        "published_trotter": case.trotter.get(layers),
-        "trotter": None if result.trotter is None else cost(result.trotter.infidelity),
-        "trotter_cx_depth": result.trotter and result.trotter.two_qubit_depth,
-        "start": cost(result.optimum.history[0][1]),
+        "trotter": result.optimum.history[0][1],  # the start is second-order Trotter
+        "trotter_there": case.trotter.get(layers),
+        "best_trotter": result.trotter and result.trotter.infidelity,
+        "best_depth": result.trotter and result.trotter.two_qubit_depth,
         "evaluations": result.optimum.evaluations,
         "status": result.status,
         "cx_depth": result.two_qubit_depth,
         "cx": result.two_qubit_gates,
-        "spectral_estimate": found.to_dict()["spectral_distance"],
+        "worst_input": found.to_dict()["spectral_distance"],
         "chi": result.target.mps.max_bond,
         "seconds": time.perf_counter() - began,
         "stages": result.seconds,

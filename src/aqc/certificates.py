@@ -1,6 +1,6 @@
 """The certificate that goes with a problem's mode."""
 
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from aqc.certify import Certificate, certify, measure
@@ -32,7 +32,7 @@ def certificate_for(problem: Problem, circuit: "QuantumCircuit", target: Target)
 
 
 def certify_for(
-    problem: Problem, circuit: "QuantumCircuit", target: Target, beside: Executor
+    problem: Problem, circuit: "QuantumCircuit", target: Target
 ) -> tuple[Certificate, dict[str, Any] | None]:
     """Return the certificate, and in state mode how far observables are off.
 
@@ -40,12 +40,12 @@ def certify_for(
         problem: What problem.json holds.
         circuit: Qubit i is site i; what only helped routing comes last and must end in |0>.
         target: The problem's.
-        beside: Computes the target's observables while the circuit is simulated.
     """
     if problem.mode == "unitary":
         return _of_unitary(problem, circuit, target), None
-    aimed = beside.submit(bond_densities, target.mps)
-    certificate, measured = measure(circuit, target.padded(circuit.num_qubits))
+    with ThreadPoolExecutor(1) as beside:
+        aimed = beside.submit(bond_densities, target.mps)
+        certificate, measured = measure(circuit, target.padded(circuit.num_qubits))
     observed = problem.to_hamiltonian() if problem.hamiltonian else None
     return certificate, compare(
         Observables.of(measured.densities[: problem.num_qubits - 1], observed),

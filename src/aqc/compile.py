@@ -218,7 +218,7 @@ def compile_problem(
             cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
         with ThreadPoolExecutor(1) as beside:
             trotter = beside.submit(_baseline, problem, target, cx_depth)
-            certificate, observables = certify_for(problem, chain, target, beside)
+            certificate, observables = certify_for(problem, chain, target)
             if isinstance(certificate, UnitaryCertificate):
                 emitted.circuit.global_phase += certificate.global_phase
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from aqc.progress import Progress, Report
 
-_STAGES = {
+STAGES = {
     "import": "loading libraries",
     "target": "computing the target state",
     "compile": "compiling the contraction",
@@ -53,19 +53,26 @@ def bar() -> Iterator["Report"]:
             if progress.stage not in lines:
                 for line in lines.values():
                     display.update(line, total=1.0, completed=1.0)
-                description = _STAGES.get(progress.stage, progress.stage)
+                description = STAGES.get(progress.stage, progress.stage)
                 lines[progress.stage] = display.add_task(description, total=None, state="")
             display.update(
                 lines[progress.stage],
                 total=None if progress.fraction is None else 1.0,
                 completed=progress.fraction,
-                state=_state(progress),
+                state=describe(progress),
             )
 
         yield report
 
 
-def _state(progress: "Progress") -> str:
+def describe(progress: "Progress") -> str:
+    """Return layers, evaluations and infidelity so far, in words.
+
+    Example:
+        >>> from aqc.progress import Progress
+        >>> describe(Progress("optimize", 0.1, 20, 0.0123))
+        '20 evaluations, infidelity 0.0123'
+    """
     parts = [f"{progress.layers} layers"] if progress.layers else []
     parts += [f"{progress.evaluations} evaluations"] if progress.evaluations else []
     if progress.infidelity is not None:
@@ -87,7 +94,7 @@ def stage_lines() -> Iterator["Report"]:
         if step not in seen:
             seen.add(step)
             layers = f" {progress.layers} layers" if progress.layers else ""
-            typer.echo(f"aqc: {_STAGES.get(progress.stage, progress.stage)}{layers}", err=True)
+            typer.echo(f"aqc: {STAGES.get(progress.stage, progress.stage)}{layers}", err=True)
 
     yield report
 

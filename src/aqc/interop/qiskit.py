@@ -6,6 +6,7 @@ from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import SparseObservable, SparsePauliOp
 
 from aqc.errors import InputError
+from aqc.gates import evolution
 from aqc.hamiltonian import Hamiltonian
 
 # An imaginary part this small beside the largest coefficient is the rounding of a product.
@@ -70,6 +71,30 @@ def terms_from_qiskit(
         operators = inner if isinstance(inner, list) else [inner]
     terms = [term for part in operators for term in _terms(part)]
     return operators[0].num_qubits, terms, time
+
+
+def evolution_matrix(gate: PauliEvolutionGate) -> np.ndarray:
+    """Return exp(-i t H) of an evolution gate on few qubits, in Qiskit's order.
+
+    Unlike the gate's own `to_matrix`, it does not go through sparse matrices, with their warnings.
+
+    Args:
+        gate: Of real coefficients and a real time.
+
+    Returns:
+        shape (2**n, 2**n), complex.
+
+    Raises:
+        InputError: A coefficient or the time is not a real number.
+
+    Example:
+        >>> evolution_matrix(PauliEvolutionGate(SparsePauliOp("Z"), np.pi)).diagonal().real.tolist()
+        [-1.0, -1.0]
+    """
+    num_qubits, terms, time = terms_from_qiskit(gate)
+    assert time is not None  # a gate has one
+    operator = SparsePauliOp.from_sparse_list(terms, num_qubits)
+    return evolution(operator.to_matrix(), time)
 
 
 def hamiltonian_to_qiskit(hamiltonian: Hamiltonian) -> SparsePauliOp:
@@ -148,7 +173,7 @@ def _terms(operator: SparsePauliOp | SparseObservable) -> list[PauliTerm]:
                 f"Coefficients must be real, but the term {letters} on {qubits} has {coefficient}.",
                 "/hamiltonian",
             )
-        terms.append((letters, qubits, coefficient.real))
+        terms.append((letters, qubits, float(coefficient.real)))
     return terms
 
 
