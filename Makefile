@@ -12,7 +12,7 @@ PIN := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-engine bench-service catalogue \
+.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-engine bench-service bench-unitary catalogue \
 	notebooks lint format pins clean distclean
 
 help: ## Show this list
@@ -40,6 +40,9 @@ bench-engine: venv ## Time the engine's parts against the machine's own rates (b
 
 bench-service: venv ## Time what the service adds to a compile
 	$(BIN)/python benchmarks/service.py
+
+bench-unitary: venv ## Unitary mode against published costs and Qiskit's own synthesis (bench-unitary.json)
+	$(BIN)/python benchmarks/unitary.py
 
 catalogue: venv ## Write what the shelf's kernels say of themselves: catalogue.json, docs/kernels.md
 	$(BIN)/python -m aqc.kernels docs

@@ -46,7 +46,7 @@ from aqc.settings import (
     OptimizerSettings,
     Settings,
     TargetSettings,
-    largest_component,
+    check_device,
 )
 from aqc.strict_json import parse_json
 
@@ -224,15 +224,7 @@ class Problem(Settings):
     @field_validator("circuit")
     @classmethod
     def _device_is_large_enough(cls, circuit: CircuitSettings, info: ValidationInfo) -> Any:
-        num_qubits = _num_qubits(info)
-        if circuit.coupling_map is not None and num_qubits is not None:
-            size = largest_component(circuit.coupling_map)
-            if size < num_qubits:
-                raise InputError(
-                    f"`circuit.coupling_map` must connect at least {num_qubits} qubits, one for "
-                    f"each of the Hamiltonian, but its largest connected part has {size}.",
-                    "/circuit/coupling_map",
-                )
+        check_device(circuit.coupling_map, _num_qubits(info))
         return circuit
 
     @classmethod

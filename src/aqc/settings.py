@@ -358,6 +358,23 @@ class LimitSettings(Settings):
     """Memory in gigabytes; what is predicted to need more is refused before it starts."""
 
 
+def check_device(pairs: tuple[tuple[int, int], ...] | None, num_qubits: int | None) -> None:
+    """Refuse a coupling map that cannot hold so many qubits.
+
+    Raises:
+        InputError: If its largest connected part is too small.
+    """
+    if pairs is None or num_qubits is None:
+        return
+    size = largest_component(pairs)
+    if size < num_qubits:
+        raise InputError(
+            f"`circuit.coupling_map` must connect at least {num_qubits} qubits, one for "
+            f"each of the Hamiltonian, but its largest connected part has {size}.",
+            "/circuit/coupling_map",
+        )
+
+
 def largest_component(pairs: tuple[tuple[int, int], ...]) -> int:
     """Return how many qubits the largest connected part of a coupling map has.
 

@@ -1,0 +1,1 @@
+"""The method `PauliEvolution.aqctensor` of Qiskit's high-level synthesis, by unitary mode."""
