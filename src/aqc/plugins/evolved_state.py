@@ -12,7 +12,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Gate
 from qiskit.transpiler.passes.synthesis.plugin import HighLevelSynthesisPlugin
 
-from aqc.plugins.options import QISKITS_OWN, Options
+from aqc.plugins.options import Options
 
 if TYPE_CHECKING:
     from qiskit.circuit.library import PauliEvolutionGate
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from aqc.hamiltonian import Hamiltonian
 
 logger = logging.getLogger(__name__)
+
+# What Qiskit's high-level synthesis passes to every method beside the user's own options.
+_QISKITS_OWN = {
+    "hls_data",
+    "input_qubits",
+    "num_clean_ancillas",
+    "num_dirty_ancillas",
+    "optimization_level",
+    "optimization_metric",
+    "qubit_tracker",
+}
 
 
 class TimeEvolvedState(Gate):
@@ -133,7 +144,7 @@ class Compile(HighLevelSynthesisPlugin):
         """
         if not isinstance(high_level_object, TimeEvolvedState):
             return None
-        own = {name: value for name, value in options.items() if name not in QISKITS_OWN}
+        own = {name: value for name, value in options.items() if name not in _QISKITS_OWN}
         chosen = Options.of(own)
         tracker, inputs = options.get("qubit_tracker"), options.get("input_qubits", ())
         if tracker is None or not all(tracker.is_qubit_clean(qubit) for qubit in inputs):
@@ -170,6 +181,6 @@ class Default(HighLevelSynthesisPlugin):
     ) -> QuantumCircuit | None:
         """Return the circuit; None for another operation."""
         arguments = (high_level_object, coupling_map, target, qubits)
-        own = {name: value for name, value in options.items() if name in QISKITS_OWN}
+        own = {name: value for name, value in options.items() if name in _QISKITS_OWN}
         made = Compile().run(*arguments, **own)
         return Trotter().run(*arguments, **own) if made is None else made

@@ -7,19 +7,6 @@ from typing import Any, Self
 from aqc.checks import nearest, real_number, shown
 from aqc.errors import InputError
 
-# What Qiskit's high-level synthesis passes to every method beside the user's own options.
-QISKITS_OWN = frozenset(
-    {
-        "hls_data",
-        "input_qubits",
-        "num_clean_ancillas",
-        "num_dirty_ancillas",
-        "optimization_level",
-        "optimization_metric",
-        "qubit_tracker",
-    }
-)
-
 
 @dataclass(frozen=True)
 class Options:

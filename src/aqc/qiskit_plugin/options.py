@@ -9,10 +9,19 @@ from typing import Any
 
 from aqc.checks import integer, nearest, real_number, shown
 from aqc.errors import InputError
-from aqc.plugins.options import QISKITS_OWN
 
 _LOG = logging.getLogger(__name__)
 _TOLERANCE = 1e-4
+# What Qiskit 2.x adds to every call.
+_QISKITS_OWN = {
+    "hls_data",
+    "input_qubits",
+    "num_clean_ancillas",
+    "num_dirty_ancillas",
+    "optimization_level",
+    "optimization_metric",
+    "qubit_tracker",
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class Options:
             True
         """
         known = {field.name for field in fields(cls)}
-        for name in options.keys() - known - QISKITS_OWN:
+        for name in options.keys() - known - _QISKITS_OWN:
             _LOG.warning("unknown option `%s` of aqctensor%s", name, nearest(name, known))
         given = {name: value for name, value in options.items() if name in known}
         layers = given.get("layers")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aqc.errors import AqcError
-from aqc.plugins.pauli_evolution.cache import Cache
-from aqc.plugins.pauli_evolution.chains import Chain, Declined, Evolution, read_evolution
-from aqc.plugins.pauli_evolution.options import Options
+from aqc.qiskit_plugin.cache import Cache
+from aqc.qiskit_plugin.chains import Chain, Declined, Evolution, read_evolution
+from aqc.qiskit_plugin.options import Options
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

@@ -14,10 +14,10 @@ from qiskit.transpiler.passes import HLSConfig
 from scipy.linalg import expm
 
 from aqc.errors import InputError
-from aqc.plugins.pauli_evolution.chains import Declined
-from aqc.plugins.pauli_evolution.options import Options
-from aqc.plugins.pauli_evolution.plugin import AQCTensorEvolution
-from aqc.plugins.pauli_evolution.synthesis import synthesize
+from aqc.qiskit_plugin.chains import Declined
+from aqc.qiskit_plugin.evolution import AQCTensorEvolution
+from aqc.qiskit_plugin.options import Options
+from aqc.qiskit_plugin.synthesis import synthesize
 
 PLUGIN = AQCTensorEvolution()
 TOLERANCE = 1e-4

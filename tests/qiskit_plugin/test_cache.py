@@ -7,10 +7,10 @@ import pytest
 from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import SparsePauliOp
 
-from aqc.plugins.pauli_evolution import synthesis
-from aqc.plugins.pauli_evolution.chains import Declined
-from aqc.plugins.pauli_evolution.options import Options, default_cache
-from aqc.plugins.pauli_evolution.synthesis import synthesize
+from aqc.qiskit_plugin import synthesis
+from aqc.qiskit_plugin.chains import Declined
+from aqc.qiskit_plugin.options import Options, default_cache
+from aqc.qiskit_plugin.synthesis import synthesize
 
 TERMS = [("XX", [0, 1], 0.5), ("ZZ", [1, 2], 0.4), ("Z", [0], 0.3)]
 

@@ -21,9 +21,9 @@ class AQCTensorEvolution(HighLevelSynthesisPlugin):
 
         HLSConfig(PauliEvolution=[("aqctensor", {"tolerance": 1e-4}), "default"])
 
-    `Options` beside it lists them. Whatever it cannot do within the tolerance it leaves to the next
-    method, and logs the reason. At optimization levels 0 and 1 it does nothing, where Qiskit passes
-    the level on: 2.6 does where a coupling map or a Target is given.
+    `aqc.qiskit_plugin.options.Options` lists them. Whatever it cannot do within the tolerance it
+    leaves to the next method, and logs the reason. At optimization levels 0 and 1 it does nothing,
+    where Qiskit passes the level on: 2.6 does where a coupling map or a Target is given.
     """
 
     def run(
@@ -50,9 +50,9 @@ class AQCTensorEvolution(HighLevelSynthesisPlugin):
         if level is not None and level < _LOWEST_LEVEL:
             _LOG.info("left to the next method at optimization level %s", level)
             return None
-        from aqc.plugins.pauli_evolution.chains import Declined
-        from aqc.plugins.pauli_evolution.options import Options
-        from aqc.plugins.pauli_evolution.synthesis import synthesize
+        from aqc.qiskit_plugin.chains import Declined
+        from aqc.qiskit_plugin.options import Options
+        from aqc.qiskit_plugin.synthesis import synthesize
 
         try:
             return synthesize(high_level_object, Options.read(options))

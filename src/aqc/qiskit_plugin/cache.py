@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from aqc.plugins.pauli_evolution.chains import Declined, Evolution
-from aqc.plugins.pauli_evolution.options import Options
+from aqc.qiskit_plugin.chains import Declined, Evolution
+from aqc.qiskit_plugin.options import Options
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
