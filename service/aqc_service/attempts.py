@@ -124,7 +124,6 @@ class Attempts:
                 at_attempt=job.attempt,
                 came_from=_ACTIVE,
                 data=_present(reason=reason, message=message, result=result),
-                finished_at=now(connection),
                 **_present(reason=reason, message=message, result=result),
                 wall_seconds=wall_seconds,
                 cpu_seconds=cpu_seconds,
@@ -179,7 +178,6 @@ class Attempts:
                 data={"reason": "worker_lost", "message": message},
                 reason="worker_lost",
                 message=message,
-                finished_at=now(connection),
             )
 
     def held_by(self, worker_ids: Iterable[str] | None = None) -> list[Job]:
@@ -215,7 +213,6 @@ def _release(connection: sa.Connection, job: Job, why: str, spent: dict[str, Any
         "cancelled",
         at_attempt=job.attempt,
         came_from=("cancelling",),
-        finished_at=now(connection),
         **spent,
     )
 

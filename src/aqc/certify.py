@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 # Up to here the state vector is exact and takes no longer than an MPS.
 _DENSE_QUBITS = 16
 _MAX_DENSE_QUBITS = 24
-# Share of the target's own error that the simulation of the circuit may add. On 50 qubits 0.4
-# percent more in the bound buys half of the simulation's time.
-_SIMULATION_SHARE = 0.02
+# Share of the target's own error that the simulation of the circuit may add. On 50 qubits half a
+# percent more in the bound buys two thirds of the simulation's time.
+_SIMULATION_SHARE = 0.05
 # A 4x4 matrix times a vector: four complex products and three sums round by at most this much of
 # the vector's norm.
 _ROUNDING_PER_GATE = 8.5 * np.finfo(float).eps

@@ -16,7 +16,6 @@ from aqc.given import GivenCircuit
 from aqc.hamiltonian import Hamiltonian
 from aqc.inline import as_problem, inline
 from aqc.mps import MPS, right_canonical
-from aqc.observables import Observables, bond_densities, compare
 from aqc.problem import Problem
 from aqc.progress import Progress, Report, Stopwatch
 from aqc.result import CompileResult
@@ -45,7 +44,7 @@ def compile_evolution(
     checkpoint: Path | None = None,
     **settings: Any,
 ) -> CompileResult:
-    """Return a shallow circuit that prepares exp(-iHt)|psi_0>.
+    """Return a shallow circuit that prepares exp(-iHt)|psi_0>, or in unitary mode is exp(-iHt).
 
     Args:
         hamiltonian: An open chain, in any of the forms that name one: a Hamiltonian, Qiskit's
@@ -54,8 +53,8 @@ def compile_evolution(
         progress: Called with a `Progress` as the compile goes on.
         checkpoint: Directory to keep the work in, and to go on from.
         **settings: The other fields of problem.json, such as initial_state="neel",
-            ansatz={"layers": 9} or goal={"infidelity": 1e-3}; target may be a `Target` that was
-            made before.
+            ansatz={"layers": 9} or goal={"infidelity": 1e-3}; mode="unitary" asks for a circuit
+            that does the same to every input; target may be a `Target` that was made before.
 
     Returns:
         The circuit with its certificate.
@@ -176,7 +175,8 @@ def compile_problem(
         Checkpoints(checkpoint, problem.to_json()) if isinstance(checkpoint, Path) else checkpoint
     )
     with watch.stage("import"):
-        from aqc.certify import measure
+        from aqc.certificates import certify_for
+        from aqc.certify_unitary import UnitaryCertificate
         from aqc.depths import chosen, fit_depths
         from aqc.interop.fusion import from_zeros
         from aqc.interop.routing import chain_circuit
@@ -199,9 +199,15 @@ def compile_problem(
     optimum = fitted.optimum
     report(Progress("certify", 0.0, optimum.evaluations, optimum.infidelity))
     with watch.stage("certify"):
-        compiled = from_zeros(fitted.ansatz.circuit())
+        compiled = fitted.ansatz.circuit()
+        if problem.mode == "state":
+            compiled = from_zeros(compiled)
         emitted = synthesize(
-            compiled, problem.circuit.basis, problem.circuit.coupling_map, problem.seed
+            compiled,
+            problem.circuit.basis,
+            problem.circuit.coupling_map,
+            problem.seed,
+            swaps=problem.mode == "state",
         )
         gates, depth = two_qubit_counts(emitted.circuit)
         chain = emitted.circuit
@@ -212,13 +218,9 @@ def compile_problem(
             cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
         with ThreadPoolExecutor(1) as beside:
             trotter = beside.submit(_baseline, problem, target, cx_depth)
-            # Qubits that only helped routing come last and must end in |0>.
-            certificate, measured = measure(chain, target.padded(chain.num_qubits))
-            observed = problem.to_hamiltonian() if problem.hamiltonian else None
-            observables = compare(
-                Observables.of(measured.densities[: problem.num_qubits - 1], observed),
-                Observables.of(bond_densities(target.mps), observed),
-            )
+            certificate, observables = certify_for(problem, chain, target)
+            if isinstance(certificate, UnitaryCertificate):
+                emitted.circuit.global_phase += certificate.global_phase
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))
     return CompileResult(
         problem=problem,

@@ -166,9 +166,11 @@ def summary(result: dict[str, Any]) -> str:
         "infidelity": f"{_short(result['infidelity'])} (goal {goal:.3g}) after "
         f"{optimizer['evaluations']} evaluations",
         "bound": bound(result["certificate"]),
-        "observables": _largest_errors(result["observables"]),
+        **_on_inputs(result["certificate"]),
         "two-qubit gates": f"{result['two_qubit_gates']}, depth {result['two_qubit_depth']}",
     }
+    if result["observables"] is not None:
+        rows["observables"] = _largest_errors(result["observables"])
     if trotter is not None:
         rows["best Trotter"] = (
             f"infidelity {_short(trotter['infidelity'])}{_ratio(result)}: order "
@@ -214,6 +216,23 @@ def bound(certificate: dict[str, Any]) -> str:
     return f"at most {value:.3g} from the exact evolution ({kind})"
 
 
+def _on_inputs(certificate: dict[str, Any]) -> dict[str, str]:
+    """Return the rows of a unitary's certificate."""
+    if "average_gate_fidelity" not in certificate:
+        return {}
+    rows = {
+        "of all inputs": f"average fidelity {certificate['average_gate_fidelity']:.9g}, worst "
+        f"error {_short(certificate['spectral_distance'])} in norm "
+        f"({certificate['spectral_kind']})"
+    }
+    for power in certificate["powers"]:
+        measured = power["infidelity"]
+        rows[f"power {power['power']}"] = (
+            "" if measured is None else f"infidelity {_short(measured)}, "
+        ) + f"at most {_short(power['infidelity_bound'])}"
+    return rows
+
+
 def certificate_table(certificate: dict[str, Any]) -> str:
     """Return a certificate in two columns.
 
@@ -226,6 +245,7 @@ def certificate_table(certificate: dict[str, Any]) -> str:
     rows = {
         "infidelity": _short(certificate["infidelity"]),
         "bound": bound(certificate),
+        **_on_inputs(certificate),
         "of the target": f"truncation {certificate['target_truncation']:.3g}, "
         f"Trotter error {certificate['target_trotter_estimate']:.3g}",
         "simulated by": f"{certificate['method']}, truncation "

@@ -3,11 +3,12 @@
 compile_evolution(hamiltonian, 1.0, progress=live())
 """
 
+import contextlib
 import sys
 import time
 from html import escape
 
-from aqc.console import STAGES, describe
+from aqc.console import STAGES, bar, describe
 from aqc.errors import InputError
 from aqc.progress import Progress, Report
 
@@ -72,3 +73,8 @@ def line(progress: Progress, seconds: float) -> str:
     parts = [STAGES.get(progress.stage, progress.stage), describe(progress)]
     text = escape(": ".join(part for part in parts if part))
     return f'<progress max="1"{value}></progress> {text} ({seconds:.1f} s)'
+
+
+def progress_display() -> contextlib.AbstractContextManager[Report]:
+    """Return what shows progress here: in a notebook below the cell, else a bar on stderr."""
+    return contextlib.nullcontext(live()) if in_notebook() else bar()

@@ -72,7 +72,7 @@ def write_result(
         directory: Where to; created when missing. Files of other names stay untouched.
         result: What was compiled.
         problem: What was asked.
-        draw: Draw the figures, which takes a third of a second; otherwise figures.json holds what
+        draw: Draw the figures, which takes most of a second; otherwise figures.json holds what
             `aqc.figures.FIGURES` draws them from.
 
     Returns:

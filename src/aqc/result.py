@@ -24,12 +24,14 @@ class CompileResult:
 
     Attributes:
         problem: What was asked.
-        circuit: The circuit on |0...0>, preparation of the initial state included.
+        circuit: The circuit on |0...0>, preparation of the initial state included; in unitary
+            mode the circuit that is exp(-iHt), global phase included.
         layout: Physical qubit of each site at the end, or None without a coupling map.
         two_qubit_gates: Number of two-qubit gates of the circuit.
         two_qubit_depth: Depth in two-qubit gates alone.
         certificate: How close the circuit is, measured again from the circuit.
-        observables: Energy, <Z_j> and <Z_j Z_j+1> of circuit and target, as result.json holds them.
+        observables: Energy, <Z_j> and <Z_j Z_j+1> of circuit and target, as result.json holds
+            them; None in unitary mode.
         trotter: Plain Trotter at the same or the next larger CX depth; None without an evolution.
         target: The state to reach.
         optimum: How the optimizer got there.
@@ -46,7 +48,7 @@ class CompileResult:
     two_qubit_gates: int
     two_qubit_depth: int
     certificate: "Certificate"
-    observables: dict[str, Any]
+    observables: dict[str, Any] | None
     trotter: Baseline | None
     target: Target
     optimum: "Optimum"

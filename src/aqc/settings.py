@@ -200,8 +200,10 @@ class AnsatzSettings(Settings):
     )
     """Order of the Trotter circuit at the start: 2 for odd layers, else 1; null for a sweep."""
 
-    block: Annotated[Literal["su4"], Field(examples=["su4"])] = "su4"
-    """Kind of two-qubit block: su4 is any two-qubit gate."""
+    block: Annotated[Literal["su4", "cx2", "cx1", "rzz", "u1", "auto"], Field(examples=["su4"])] = (
+        "su4"
+    )
+    """Kind of two-qubit block: any gate, 2 or 1 CX, one RZZ, conserving; auto by the couplings."""
 
     start: Annotated[_Start, Field(examples=[{"random": 1}])] = None
     """Where the blocks start; null: at Trotter's circuit, or at one derived from the target."""

@@ -44,7 +44,33 @@ def run_circuit(
     """
     states, gates = on_bonds(circuit)
     plan = sweeps(circuit.num_qubits, gates)
-    sweep = Sweep(MPS.product(states))
+    return _run(Sweep(MPS.product(states)), plan, angle, max_bond, limit, progress)
+
+
+@one_blas_thread()
+def act_on(circuit: Circuit, state: MPS, *, angle: float, max_bond: int) -> Evolution:
+    """Return what a circuit makes of a state or an operator, the circuit on its outputs.
+
+    Args:
+        circuit: Gates on one or two qubits; those on distant qubits are carried out by swaps.
+        state: Of any gauge and norm.
+        angle: How far truncation may turn the state in total, in radians.
+        max_bond: Largest bond dimension; where it forces more truncation, `angle` is exceeded.
+    """
+    turns, gates = on_bonds(circuit, np.tile(np.eye(2), (circuit.num_qubits, 1, 1)))
+    sweep = Sweep(right_canonical(state))
+    sweep.rotate(turns)
+    return _run(sweep, sweeps(circuit.num_qubits, gates), angle, max_bond, np.inf, None)
+
+
+def _run(
+    sweep: Sweep,
+    plan: list[dict[int, np.ndarray]],
+    angle: float,
+    max_bond: int,
+    limit: float,
+    progress: Callable[[float], None] | None,
+) -> Evolution:
     for done, by_bond in enumerate(plan):
         share = max(angle - sweep.angle, 0.0) / (len(plan) - done)
         sweep.apply_along(by_bond, share, max_bond)
@@ -74,14 +100,23 @@ def compress(state: MPS, *, angle: float, max_bond: int, limit: float = np.inf) 
     return Evolution(sweep.state, sweep.angle, sweep.weight)
 
 
-def on_bonds(circuit: Circuit) -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
+def on_bonds(
+    circuit: Circuit, states: np.ndarray | None = None
+) -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
     """Return the circuit as a product state and gates on neighbors.
 
+    Args:
+        circuit: Gates on one or two qubits.
+        states: What it acts on, shape (n, 2), or operators, shape (n, 2, 2); |0...0> if left out.
+
     Returns:
-        One-qubit states, shape (n, 2), and pairs (bond, gate of shape (4, 4)) in their order; no
-        two successive gates on a bond, one-qubit gates are multiplied into their neighbors.
+        Such states, with the one-qubit gates in front taken in, and pairs (bond, gate of shape
+        (4, 4)) in their order; no two successive gates on a bond, one-qubit gates are multiplied
+        into their neighbors.
     """
-    states = np.tile(_ZERO.astype(complex), (circuit.num_qubits, 1))
+    if states is None:
+        states = np.tile(_ZERO, (circuit.num_qubits, 1))
+    states = states.astype(complex)
     gates: list[tuple[int, np.ndarray]] = []
     last: dict[int, int] = {}  # the gate in `gates` that acted on a qubit last
     for gate in circuit.gates:

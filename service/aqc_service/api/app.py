@@ -7,7 +7,8 @@ from fastapi.openapi.utils import get_openapi
 
 from aqc.versions import versions
 from aqc_service import page
-from aqc_service.api import describe, events, jobs, kernels, problems, results, service
+from aqc_service.api import batches, describe, events, jobs, kernels, problems, results, service
+from aqc_service.api.batch_views import BatchTable
 from aqc_service.api.context import RequestContext
 from aqc_service.kernel_pool import KernelPool
 from aqc_service.settings import ServiceSettings
@@ -15,7 +16,7 @@ from aqc_service.store import Store
 
 _DESCRIPTION = """Compile quantum dynamics: POST a spin Hamiltonian and a time, receive a short
 certified circuit. Errors are problem details (RFC 9457); `errors` names every field at fault.
-The examples are for curl; `$JOB` is the `id` of a job."""
+The examples are for curl; `$JOB` is the `id` of a job, `$BATCH` that of a batch."""
 
 
 def create_app(store: Store, settings: ServiceSettings) -> FastAPI:
@@ -43,7 +44,9 @@ def create_app(store: Store, settings: ServiceSettings) -> FastAPI:
         int(settings.kernel_memory_gb * 1e9),
         settings.kernel_seconds,
     )
-    app.state.routers = [module.router for module in (jobs, events, results, service, page)]
+    app.state.routers = [
+        module.router for module in (jobs, batches, events, results, service, page)
+    ]
     app.state.routers.append(kernels.make_router())
     for router in app.state.routers:
         app.include_router(router)
@@ -66,6 +69,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         body, parts = describe.submission_schema()
         schemas = found.setdefault("components", {}).setdefault("schemas", {})
         schemas |= parts | {"Submission": body} | problems.schemas()
+        table = BatchTable.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas["BatchTable"] = table
         _drop_unused_422(found)
         app.openapi_schema = found
     return app.openapi_schema

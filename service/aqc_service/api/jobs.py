@@ -7,7 +7,6 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from aqc.errors import InputError
@@ -18,11 +17,12 @@ from aqc_service.api.context import (
     SettingsDep,
     StoreDep,
     find_job,
+    json_of,
     known_parameters,
 )
 from aqc_service.api.memory import check_fits
 from aqc_service.api.problems import Fault, Refusal, documented
-from aqc_service.api.schemas import NO_WORKER, JobDetail, JobPage, JobView, View, job_path
+from aqc_service.api.schemas import NO_WORKER, JobDetail, JobPage, JobView, job_path
 from aqc_service.api.submission import Submission, check_tag, read_submission
 from aqc_service.records import Job
 from aqc_service.states import State
@@ -133,7 +133,7 @@ async def list_jobs(
         jobs=[JobView.of(job, notes if job.state == "queued" else ()) for job in jobs],
         next_cursor=following,
     )
-    response = _json(page)
+    response = json_of(page)
     if following is not None:
         chosen = {name: value for name, value in filters.items() if value is not None}
         query = urlencode({**chosen, "limit": limit, "cursor": following})
@@ -163,7 +163,7 @@ async def show_job(
     wait = preferred_wait(prefer)
     job = await finished(store, job, wait)
     notes = await _notes(store, [job])
-    response = _json(JobDetail.of(job, notes))
+    response = json_of(JobDetail.of(job, notes))
     response.headers["Cache-Control"] = "no-cache"
     _applied(response, wait)
     return conditional(request, response, f"{job.version}{'w' if notes else ''}")
@@ -188,7 +188,7 @@ async def cancel_job(store: StoreDep, job_id: describe.JobId) -> Response:
         raise _deleted()
     if job.state in ("succeeded", "failed"):
         raise Refusal(409, f"The job cannot be cancelled: it {job.state} before.")
-    return _json(JobView.of(job), 202, RETRY_AFTER)
+    return json_of(JobView.of(job), 202, RETRY_AFTER)
 
 
 @router.post(
@@ -259,9 +259,9 @@ async def accepted(
     if replayed:
         headers["Idempotency-Replayed"] = "true"
     if job.is_terminal and wait:
-        response = _json(JobDetail.of(job, notes), 200, headers)
+        response = json_of(JobDetail.of(job, notes), 200, headers)
     else:
-        response = _json(JobDetail.of(job, notes), 202, headers | RETRY_AFTER)
+        response = json_of(JobDetail.of(job, notes), 202, headers | RETRY_AFTER)
     _applied(response, wait)
     return response
 
@@ -280,7 +280,3 @@ def _applied(response: Response, wait: int) -> None:
 
 def _deleted() -> Refusal:
     return Refusal(404, "The job was deleted meanwhile.")
-
-
-def _json(view: View, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(view.model_dump_json(), status, headers, media_type=JSONResponse.media_type)

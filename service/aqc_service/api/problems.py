@@ -14,8 +14,9 @@ from starlette.exceptions import HTTPException
 
 from aqc.checks import shown
 from aqc.errors import InputError
+from aqc_service.creation import IdempotencyConflict
 from aqc_service.database import StorageError
-from aqc_service.store import IdempotencyConflict, JobNotFinished
+from aqc_service.store import JobNotFinished
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
@@ -109,7 +110,7 @@ def install(app: FastAPI) -> None:
 
 _MEANINGS = {
     400: "The request cannot be read: not JSON, or a parameter out of its range.",
-    404: "There is no such job, file or kernel.",
+    404: "There is no such job, batch, file or kernel.",
     406: "None of the accepted media types is offered.",
     409: "Not in the job's present state.",
     413: "The body is too large.",

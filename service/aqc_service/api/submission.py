@@ -143,7 +143,8 @@ def _without_unknown(problem: dict[str, Any]) -> tuple[dict[str, Any], list[tupl
     return problem, faults
 
 
-def _read_name(value: Any) -> str | None:
+def read_name(value: Any) -> str | None:
+    """Return a title for people, or refuse it."""
     return None if value is None else _line(value, "`name`", "/name", MAX_NAME)
 
 
@@ -179,7 +180,7 @@ def _read_wall_seconds(value: Any) -> float | None:
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
-    "name": _read_name,
+    "name": read_name,
     "tags": _read_tags,
     "priority": _read_priority,
     "wall_seconds": _read_wall_seconds,

@@ -12,6 +12,8 @@ from aqc.hamiltonian import Hamiltonian
 # An imaginary part this small beside the largest coefficient is the rounding of a product.
 _IMAGINARY_TOLERANCE = 1e-12
 
+PauliTerm = tuple[str, list[int], float]
+
 
 def hamiltonian_from_qiskit(
     operator: SparsePauliOp | SparseObservable | PauliEvolutionGate,
@@ -38,34 +40,37 @@ def hamiltonian_from_qiskit(
         >>> hamiltonian.to_terms(), time
         ([['XX', [0, 1], 1.0], ['Z', [2], 1.0]], 0.5)
     """
-    if isinstance(operator, PauliEvolutionGate):
-        terms, time = read_evolution(operator)
-        return Hamiltonian.from_terms(operator.num_qubits, terms), time
-    terms = _terms(operator)
-    return Hamiltonian.from_terms(operator.num_qubits, terms), None
+    num_qubits, terms, time = terms_from_qiskit(operator)
+    return Hamiltonian.from_terms(num_qubits, terms), time
 
 
-def read_evolution(
-    gate: PauliEvolutionGate,
-) -> tuple[list[tuple[str, list[int], float]], float]:
-    """Return the terms of an evolution gate, on any of its qubits, and its time.
+def terms_from_qiskit(
+    operator: SparsePauliOp | SparseObservable | PauliEvolutionGate,
+) -> tuple[int, list[PauliTerm], float | None]:
+    """Return (number of qubits, terms, time of an evolution gate), the terms on any qubits.
 
     Args:
-        gate: Of real coefficients and a real time.
+        operator: As `hamiltonian_from_qiskit` takes it.
 
     Returns:
-        Triples (letters, qubits, coefficient), letter k acting on qubits[k]; the time.
+        Terms (letters, qubits, coefficient), letter k acting on qubits[k]; equal ones may repeat.
 
     Raises:
-        InputError: A coefficient or the time is not a real number, or the type is another.
+        InputError: A coefficient is complex or not a number, the time is not a real number, or the
+            type is another.
 
     Example:
-        >>> read_evolution(PauliEvolutionGate(SparsePauliOp("XIX"), 0.5))
-        ([('XX', [0, 2], 1.0)], 0.5)
+        >>> terms_from_qiskit(SparsePauliOp("XIZ", 2.0))
+        (3, [('ZX', [0, 2], 2.0)], None)
     """
-    inner = gate.operator
-    operators = inner if isinstance(inner, list) else [inner]
-    return [term for part in operators for term in _terms(part)], _time(gate.time)
+    time = None
+    operators = [operator]
+    if isinstance(operator, PauliEvolutionGate):
+        time = _time(operator.time)
+        inner = operator.operator
+        operators = inner if isinstance(inner, list) else [inner]
+    terms = [term for part in operators for term in _terms(part)]
+    return operators[0].num_qubits, terms, time
 
 
 def evolution_matrix(gate: PauliEvolutionGate) -> np.ndarray:
@@ -86,8 +91,9 @@ def evolution_matrix(gate: PauliEvolutionGate) -> np.ndarray:
         >>> evolution_matrix(PauliEvolutionGate(SparsePauliOp("Z"), np.pi)).diagonal().real.tolist()
         [-1.0, -1.0]
     """
-    terms, time = read_evolution(gate)
-    operator = SparsePauliOp.from_sparse_list(terms, gate.num_qubits)
+    num_qubits, terms, time = terms_from_qiskit(gate)
+    assert time is not None  # a gate has one
+    operator = SparsePauliOp.from_sparse_list(terms, num_qubits)
     return evolution(operator.to_matrix(), time)
 
 
@@ -141,9 +147,7 @@ def _time(time: float | ParameterExpression) -> float:
     return float(time)
 
 
-def _terms(
-    operator: SparsePauliOp | SparseObservable,
-) -> list[tuple[str, list[int], float]]:
+def _terms(operator: SparsePauliOp | SparseObservable) -> list[PauliTerm]:
     """Return (letters, qubits, coefficient) for each Pauli term, letter k acting on qubits[k]."""
     if isinstance(operator, SparseObservable):
         operator = _without_projectors(operator)

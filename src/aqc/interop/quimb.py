@@ -11,6 +11,8 @@ from aqc.mps import MPS, as_mps, normalized
 from aqc.tebd import Evolution, refuse_beyond
 from aqc.trotter import evolution_layers
 
+_DMRG_BONDS, _DMRG_SWEEPS = [4, 8], 6
+
 
 def to_quimb(state: MPS) -> qtn.MatrixProductState:
     """Return the state as a quimb MatrixProductState, site by site."""
@@ -37,6 +39,30 @@ def from_quimb(state: qtn.MatrixProductState) -> MPS:
         left = 1 if site == 0 else array.shape[0]
         arrays.append(array.reshape(left, 2, -1))
     return MPS(tuple(arrays))
+
+
+def extreme_eigenvalues(tensors: list[np.ndarray]) -> tuple[float, float]:
+    """Return the smallest and largest eigenvalue of a Hermitian operator, by quimb's DMRG.
+
+    They are variational: the true ones may lie a little farther out.
+
+    Args:
+        tensors: A matrix product operator, legs (vL, output, input, vR).
+
+    Example:
+        >>> both = [np.diag([1.0, -2.0]).reshape(1, 2, 2, 1) for _ in range(2)]
+        >>> [round(value, 9) for value in extreme_eigenvalues(both)]
+        [-2.0, 4.0]
+    """
+    arrays = [tensor.transpose(0, 3, 1, 2) for tensor in tensors]  # vL vR o i
+    arrays[0], arrays[-1] = arrays[0][0], arrays[-1][:, 0]
+    operator = qtn.MatrixProductOperator(arrays)
+    found = []
+    for which in ("SA", "LA"):
+        dmrg = qtn.DMRG2(operator, bond_dims=_DMRG_BONDS, cutoffs=1e-10, which=which)
+        dmrg.solve(tol=1e-4, max_sweeps=_DMRG_SWEEPS)
+        found.append(float(np.real(dmrg.energy)))
+    return found[0], found[1]
 
 
 def evolve(

@@ -129,9 +129,10 @@ def hamiltonian_on_line(gate: PauliEvolutionGate) -> "tuple[Hamiltonian, float, 
         ([['ZZ', [0, 1], 1.0], ['XX', [1, 2], 1.0]], [0, 2, 1])
     """
     from aqc.hamiltonian import Hamiltonian
-    from aqc.interop.qiskit import read_evolution
+    from aqc.interop.qiskit import terms_from_qiskit
 
-    terms, time = read_evolution(gate)
+    _, terms, time = terms_from_qiskit(gate)
+    assert time is not None  # a gate has one
     supports = [
         tuple(q for letter, q in zip(letters, qubits, strict=True) if letter != "I")
         for letters, qubits, _ in terms

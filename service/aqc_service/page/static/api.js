@@ -79,6 +79,14 @@ export async function listJobs({ state = "", cursor = "", limit = 20 }) {
   return { jobs: body.jobs, next: body.next_cursor };
 }
 
+const batchPath = (id) => `/v1/batches/${encodeURIComponent(id)}`;
+
+export const listBatches = async () => (await exchange("GET", "/v1/batches?limit=50"))[0].batches;
+export const getBatch = async (id) => (await exchange("GET", batchPath(id)))[0];
+export const getTable = async (id) => (await exchange("GET", `${batchPath(id)}/table.json`))[0];
+export const cancelBatch = async (id) => (await exchange("POST", `${batchPath(id)}/cancel`))[0];
+export const removeBatch = async (id) => (await exchange("DELETE", batchPath(id)))[0];
+
 /** Why jobs would not run now, or "" when they would. */
 export const unreadiness = () => exchange("GET", "/v1/readyz").then(() => "", (error) => error.message);
 
