@@ -18,8 +18,8 @@ from qiskit.quantum_info import SparsePauliOp, Statevector, random_unitary
 from qiskit.transpiler import PassManager
 
 from aqc.errors import InputError
-from aqc.plugins.evolved_state import TimeEvolvedState
-from aqc.plugins.init import OPTIONS, OUTCOME, CompilePrefix
+from aqc.qiskit_plugin.evolved_state import TimeEvolvedState
+from aqc.qiskit_plugin.init import OPTIONS, OUTCOME, CompilePrefix
 
 # Qiskit's own matrix of a PauliEvolutionGate goes through SciPy's sparse exponential.
 pytestmark = pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")
@@ -113,7 +113,7 @@ def test_where_nothing_is_compiled_the_stage_is_qiskits_own(arguments, reason, c
     circuit = evolved(3)
     arguments = {"basis_gates": BASIS, "seed_transpiler": 1, **arguments}
     plain = transpile(circuit, **arguments)
-    with caplog.at_level(logging.WARNING, "aqc.plugins.init"):
+    with caplog.at_level(logging.WARNING, "aqc.qiskit_plugin.init"):
         ours = transpile(circuit, init_method="aqctensor", **arguments)
     assert ours == plain
     assert reason in caplog.text
@@ -174,7 +174,7 @@ def test_the_stage_is_light_to_load():
 import sys
 import qiskit.transpiler.preset_passmanagers.plugin, qiskit.circuit.library
 before = set(sys.modules)
-import aqc.plugins.init, aqc.plugins.evolved_state
+import aqc.qiskit_plugin.init, aqc.qiskit_plugin.evolved_state
 print(*sorted(set(sys.modules) - before))
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

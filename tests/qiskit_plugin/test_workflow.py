@@ -10,7 +10,7 @@ from qiskit.synthesis import SuzukiTrotter
 from qiskit.transpiler import CouplingMap, generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
-from aqc.plugins.init import OPTIONS, OUTCOME
+from aqc.qiskit_plugin.init import OPTIONS, OUTCOME
 from reference import evolved, neel, xxz
 
 TIME = 1.0
