@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import ClassicalRegister, QuantumCircuit, transpile
-from qiskit.circuit import IfElseOp
+from qiskit.circuit import Gate, IfElseOp
+from qiskit.circuit.classical import expr
 from qiskit.circuit.library import PauliEvolutionGate, RXXGate, RYYGate, RZXGate, RZZGate, XGate
 from qiskit.quantum_info import SparsePauliOp, Statevector, random_unitary
 from qiskit.transpiler import PassManager
@@ -167,6 +168,25 @@ def test_parts_are_compiled_apart_and_their_bounds_multiply():
     assert outcome["left"] == [{"qubits": [1, 3, 0], "reason": "another evolution comes before it"}]
     assert ours.count_ops()["PauliEvolution"] == 1
     assert 1 - fidelity(ours, circuit) <= outcome["infidelity_bound"]
+
+
+def test_a_circuit_with_variables_and_control_flow_keeps_them():
+    circuit = QuantumCircuit(3, 2)
+    flag = circuit.add_var("flag", expr.lift(False))
+    circuit.append(chain(3), range(3))
+    circuit.measure(0, 0)
+    circuit.store(flag, circuit.clbits[0])
+    with circuit.if_test(flag):
+        circuit.x(1)
+    with circuit.while_loop((circuit.clbits[0], 1)):
+        circuit.append(chain(3), range(3))
+        circuit.measure(0, 0)
+    ours = CompilePrefix(tolerance=0.01, layers=3)(circuit)
+    names = [step.operation.name for step in ours.data if not isinstance(step.operation, Gate)]
+    assert names == ["store", "measure", "store", "if_else", "while_loop"]
+    assert [var.name for var in ours.iter_declared_vars()] == ["flag"]
+    assert "PauliEvolution" not in ours.count_ops()
+    assert len(ours.metadata[OUTCOME]["compiled"]) == 1
 
 
 def test_the_stage_is_light_to_load():

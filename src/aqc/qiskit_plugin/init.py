@@ -157,5 +157,6 @@ def _replaced(dag: DAGCircuit, compiled: "list[tuple[Part, Compiled]]") -> DAGCi
         new.compose(circuit_to_dag(made.circuit), qubits=made.qubits)
         for node in part.nodes:
             dag.remove_op_node(node)
-    new.compose(dag)
+    for node in dag.topological_op_nodes():  # compose refuses a circuit that declares variables
+        new.apply_operation_back(node.op, node.qargs, node.cargs)
     return new
