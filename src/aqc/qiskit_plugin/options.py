@@ -12,8 +12,7 @@ from aqc.errors import InputError
 
 _LOG = logging.getLogger(__name__)
 _TOLERANCE = 1e-4
-# What Qiskit 2.x adds to every call.
-_QISKITS_OWN = {
+QISKITS_OWN = {
     "hls_data",
     "input_qubits",
     "num_clean_ancillas",
@@ -22,6 +21,7 @@ _QISKITS_OWN = {
     "optimization_metric",
     "qubit_tracker",
 }
+"""What Qiskit 2.x adds to every call."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Options:
             True
         """
         known = {field.name for field in fields(cls)}
-        for name in options.keys() - known - _QISKITS_OWN:
+        for name in options.keys() - known - QISKITS_OWN:
             _LOG.warning("unknown option `%s` of aqctensor%s", name, nearest(name, known))
         given = {name: value for name, value in options.items() if name in known}
         layers = given.get("layers")

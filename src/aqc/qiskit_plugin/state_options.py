@@ -1,4 +1,4 @@
-"""What a user of the plugins may choose, in one place for all of them."""
+"""What a user of the init stage and of TimeEvolvedState may choose."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

@@ -1,4 +1,4 @@
-"""What the plugins have in common: compile a state, and keep it only if it is what was asked."""
+"""Compile a prefix in state mode, and keep the circuit only if it is what was asked."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Qubit
 from qiskit.circuit.library import PauliEvolutionGate
 
-from aqc.errors import AqcError, InputError
-from aqc.plugins.options import Options
-from aqc.plugins.prefix import Part
+from aqc.errors import AqcError
+from aqc.qiskit_plugin.chains import read_evolution
+from aqc.qiskit_plugin.prefix import Part
+from aqc.qiskit_plugin.state_options import Options
 
 if TYPE_CHECKING:
     from aqc.hamiltonian import Hamiltonian
@@ -113,13 +114,13 @@ def hamiltonian_on_line(gate: PauliEvolutionGate) -> "tuple[Hamiltonian, float, 
     """Return an evolution's Hamiltonian with its qubits renumbered along a line.
 
     Args:
-        gate: With terms on one and two qubits, in any order.
+        gate: Of one or several chains, which follow each other, and qubits without terms.
 
     Returns:
         The Hamiltonian, the time, and which of the gate's qubits is at each site.
 
     Raises:
-        InputError: If the terms do not lie along a line, or are not a Hamiltonian's.
+        Declined: If the terms are no chains', or no Hamiltonian's.
 
     Example:
         >>> from qiskit.quantum_info import SparsePauliOp
@@ -129,26 +130,16 @@ def hamiltonian_on_line(gate: PauliEvolutionGate) -> "tuple[Hamiltonian, float, 
         ([['ZZ', [0, 1], 1.0], ['XX', [1, 2], 1.0]], [0, 2, 1])
     """
     from aqc.hamiltonian import Hamiltonian
-    from aqc.interop.qiskit import terms_from_qiskit
 
-    _, terms, time = terms_from_qiskit(gate)
-    assert time is not None  # a gate has one
-    supports = [
-        tuple(q for letter, q in zip(letters, qubits, strict=True) if letter != "I")
-        for letters, qubits, _ in terms
-    ]
-    order = None
-    if all(len(support) <= 2 for support in supports):
-        pairs = [support for support in supports if len(support) == 2]
-        order = line_of(list(range(gate.num_qubits)), pairs)
-    if order is None:
-        raise InputError(
-            "The terms of an evolution must act on one qubit or on neighbors along an open line "
-            "of qubits, but these do not."
-        )
-    site = {qubit: number for number, qubit in enumerate(order)}
-    renumbered = [(letters, [site[q] for q in qubits], c) for letters, qubits, c in terms]
-    return Hamiltonian.from_terms(gate.num_qubits, renumbered), time, order
+    evolution = read_evolution(gate)
+    order: list[int] = []
+    terms: list[tuple[str, list[int], float]] = []
+    for chain in evolution.chains:
+        first = len(order)
+        order += chain.qubits
+        terms += [(p, [first + site for site in sites], c) for p, sites, c in chain.terms]
+    order += [qubit for qubit in range(gate.num_qubits) if qubit not in set(order)]
+    return Hamiltonian.from_terms(gate.num_qubits, terms), evolution.time, order
 
 
 def line_of(items: list[Any], pairs: list[tuple[Any, ...]]) -> list[Any] | None:
