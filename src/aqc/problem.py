@@ -38,6 +38,9 @@ from aqc.given import to_json as given_to_json
 from aqc.hamiltonian import Hamiltonian
 from aqc.modes import Mode, Powers, check_field
 from aqc.mps import bell_pairs
+from aqc.pauli_strings import JSON_SCHEMA as OBSERVABLES_SCHEMA
+from aqc.pauli_strings import PauliString, read_observables
+from aqc.pauli_strings import to_json as observables_to_json
 from aqc.settings import (
     AnsatzSettings,
     CircuitSettings,
@@ -55,6 +58,10 @@ _TERMS_EXAMPLE = {"num_qubits": 2, "terms": [["XX", [0, 1], 1.0], ["Z", [0], 0.5
 
 def _read_initial_state(value: Any, info: ValidationInfo) -> states.InitialState:
     return states.read_initial_state(value, _num_qubits(info))
+
+
+def _read_observables(value: Any, info: ValidationInfo) -> tuple[PauliString, ...]:
+    return read_observables(value, _num_qubits(info))
 
 
 def _num_qubits(info: ValidationInfo) -> int | None:
@@ -149,6 +156,15 @@ class Problem(Settings):
     powers: Annotated[Powers, Field(examples=[[]])] = ()
     """In unitary mode: numbers of repetitions of the circuit to tell the error of, too."""
 
+    observables: Annotated[
+        tuple[PauliString, ...],
+        PlainValidator(_read_observables),
+        PlainSerializer(observables_to_json),
+        WithJsonSchema(OBSERVABLES_SCHEMA),
+        Field(examples=[[["ZZ", [0, 1]]]]),
+    ] = ()
+    """In state mode: Pauli strings whose expectation values are told of circuit and target, too."""
+
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, examples=[0])] = 0
     """Seed of all that is random; the same seed gives the same circuit."""
 
@@ -174,7 +190,7 @@ class Problem(Settings):
             check_alone(target.given, info.data)
         return target
 
-    @field_validator("initial_state", "target", "ansatz", "objective", "powers")
+    @field_validator("initial_state", "target", "ansatz", "objective", "powers", "observables")
     @classmethod
     def _goes_with_mode(cls, value: Any, info: ValidationInfo) -> Any:
         mode = info.data.get("mode")  # absent when it was refused itself
@@ -190,12 +206,11 @@ class Problem(Settings):
                 f"{start.num_qubits}.",
                 "/ansatz/start",
             )
-        given, state = info.data.get("hamiltonian"), info.data.get("initial_state")
-        evolved = (
-            getattr(given, "hamiltonian", given) if info.data.get("time") is not None else None
-        )
-        elsewhere = start is not None or isinstance(state, GivenCircuit)
-        check_block(ansatz.block, evolved, starts_elsewhere=elsewhere)
+        if {"hamiltonian", "time", "initial_state"} <= info.data.keys():  # none was refused itself
+            given, state = info.data["hamiltonian"], info.data["initial_state"]
+            evolved = None if info.data["time"] is None else getattr(given, "hamiltonian", given)
+            elsewhere = start is not None or isinstance(state, GivenCircuit)
+            check_block(ansatz.block, evolved, starts_elsewhere=elsewhere)
         return ansatz
 
     @field_validator("objective")
