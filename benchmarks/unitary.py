@@ -26,8 +26,8 @@ from aqc import compile_evolution
 from aqc.certify_unitary import certify_unitary
 from aqc.hamiltonian import Hamiltonian
 from aqc.interop.synthesis import two_qubit_counts
-from aqc.plugins.pauli_evolution.plugin import AQCTensorEvolution
 from aqc.propagator import propagate_within
+from aqc.qiskit_plugin.evolution import AQCTensorEvolution
 
 
 class Case(NamedTuple):

@@ -7,10 +7,11 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from aqc.errors import AqcError
-from aqc_service import quotas, tables
+from aqc_service import accounts, tables
+from aqc_service.accounts import Asked
 from aqc_service.changes import new_id, to_job
-from aqc_service.database import now
-from aqc_service.quotas import Asked, Quota
+from aqc_service.database import now, reading, writing
+from aqc_service.quota import Quota
 from aqc_service.records import Job
 
 DEFAULT_QUEUE = "cpu"
@@ -130,9 +131,9 @@ def insert_jobs(
 
 def release(connection: sa.Connection, queue: JobQueue, owner: str) -> int:
     """Queue as many of an owner's held jobs as may run now; return how many."""
-    quotas.lock(connection, owner)
+    accounts.lock(connection, owner)
     job = tables.job
-    active = quotas.measure(connection, owner).active
+    active = accounts.measure(connection, owner).active
     waiting = connection.execute(
         sa.select(job)
         .where(job.c.owner == owner, job.c.state == "queued", job.c.held)
@@ -157,6 +158,17 @@ def release(connection: sa.Connection, queue: JobQueue, owner: str) -> int:
 _MOST_RELEASED = 100
 
 
+def release_all(engine: sa.Engine, queue: JobQueue) -> int:
+    """Do that for every owner who has held jobs; return how many were queued."""
+    with reading(engine) as connection:
+        owners = accounts.owners_held(connection)
+    released = 0
+    for owner in owners:
+        with writing(engine) as connection:
+            released += release(connection, queue, owner)
+    return released
+
+
 def _room(connection: sa.Connection, new: Sequence[NewJob], caller: Caller) -> int | None:
     """Return how many of the jobs may be queued now, None for all."""
     if caller.owner is None or caller.quota is None:
@@ -167,7 +179,7 @@ def _room(connection: sa.Connection, new: Sequence[NewJob], caller: Caller) -> i
         priority=max(job.priority for job in new),
         bytes=sum(_size(job) for job in new),
     )
-    has = quotas.check(connection, caller.owner, caller.quota, asked)
+    has = accounts.check(connection, caller.owner, caller.quota, asked)
     running = caller.quota.running
     return None if running is None else max(running - has.active, 0)
 

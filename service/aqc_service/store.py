@@ -10,7 +10,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from aqc.errors import AqcError
-from aqc_service import tables
+from aqc_service import accounts, tables, tally
 from aqc_service.changes import move, to_job
 from aqc_service.creation import Caller, IdempotencyConflict, JobQueue, NewJob, insert_jobs
 from aqc_service.database import make_data_directory, now, open_engine, reading, writing
@@ -136,6 +136,25 @@ class Store:
                 f"use a new key."
             )
         return to_job(row)
+
+    def check_cpu(self) -> None:
+        """Refuse a caller who used up the day's CPU time.
+
+        Raises:
+            QuotaExceeded: It is used up.
+        """
+        owner, quota = self.caller.owner, self.caller.quota
+        if owner is None or quota is None or quota.cpu_seconds_per_day is None:
+            return
+        with reading(self.engine) as connection:
+            accounts.check_cpu(quota, accounts.measure(connection, owner))
+
+    def charge(self, cpu_seconds: float) -> None:
+        """Write CPU time that no job used to the caller's account."""
+        if self.caller.owner is None:
+            return
+        with writing(self.engine) as connection:
+            tally.charge(connection, self.caller.owner, cpu_seconds)
 
     def get(self, job_id: str) -> Job | None:
         """Return a job, None if there is none of this id."""
@@ -291,12 +310,28 @@ class Store:
         found = {artifact.name: artifact.path for artifact in self.artifacts(job_id)}
         return self.jobs_dir / found[name] if name in found else None
 
-    def workers(self) -> Sequence[Worker]:
-        """Return the workers that are alive and take jobs."""
+    def workers(self, states: Sequence[str] = ("alive",)) -> Sequence[Worker]:
+        """Return the workers that give signs of life.
+
+        Args:
+            states: alive: takes jobs; draining: only ends those that it has.
+        """
         worker = tables.worker
         with reading(self.engine) as connection:
             query = sa.select(worker).where(
-                worker.c.state == "alive", worker.c.heartbeat_at > now(connection) - self._grace
+                worker.c.state.in_(tuple(states)),
+                worker.c.heartbeat_at > now(connection) - self._grace,
             )
             rows = connection.execute(query.order_by(worker.c.started_at)).all()
         return [Worker(**{**row._mapping, "queues": tuple(row.queues)}) for row in rows]
+
+    def drain(self, worker_id: str) -> bool:
+        """Let a worker end its jobs and then leave; return whether it took jobs until now."""
+        worker = tables.worker
+        with writing(self.engine) as connection:
+            found = connection.execute(
+                sa.update(worker)
+                .where(worker.c.id == worker_id, worker.c.state == "alive")
+                .values(state="draining")
+            )
+        return found.rowcount == 1

@@ -49,7 +49,7 @@ _HOME = {
     "Problem": "aqc.problem",
     "Progress": "aqc.progress",
     "Target": "aqc.target",
-    "TimeEvolvedState": "aqc.plugins.evolved_state",
+    "TimeEvolvedState": "aqc.qiskit_plugin.evolved_state",
     "TruncationError": "aqc.errors",
     "UnsupportedGateError": "aqc.errors",
     "certify": "aqc.certify",
@@ -82,9 +82,9 @@ if TYPE_CHECKING:
     from aqc.estimate import estimate
     from aqc.hamiltonian import Hamiltonian
     from aqc.live import live
-    from aqc.plugins.evolved_state import TimeEvolvedState
     from aqc.problem import Problem
     from aqc.progress import Progress
+    from aqc.qiskit_plugin.evolved_state import TimeEvolvedState
     from aqc.result import CompileResult
     from aqc.target import Target
     from aqc.targets import make_target

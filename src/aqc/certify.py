@@ -63,18 +63,20 @@ class Certificate:
             fields["log_fidelity_per_site"] = None
         return fields
 
-    def _repr_html_(self) -> str:
-        exact = f"{self.infidelity_bound:.3g} ({self.bound_kind})"
-        rows = {
+    def rows(self) -> dict[str, str]:
+        """Return what a notebook shows: names and numbers, in words."""
+        return {
             "infidelity against the target": f"{self.infidelity:.3g}",
-            "against the exact state at most": exact,
+            "bound on the infidelity": f"{self.infidelity_bound:.3g} ({self.bound_kind})",
             "truncation of the target": f"{self.target_truncation:.3g}",
             "time step of the target": f"{self.target_trotter_estimate:.3g}",
             "truncation of the simulation": f"{self.circuit_truncation:.3g}",
             "-(log F) per site": f"{self.log_fidelity_per_site:.3g}",
             "simulated by": self.method,
         }
-        return table("Certificate", rows)
+
+    def _repr_html_(self) -> str:
+        return table("Certificate", self.rows())
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,9 +179,8 @@ def compile_problem(
         from aqc.certificates import certify_for
         from aqc.certify_unitary import UnitaryCertificate
         from aqc.depths import chosen, fit_depths
-        from aqc.interop.fusion import from_zeros
-        from aqc.interop.routing import chain_circuit
-        from aqc.interop.synthesis import synthesize, two_qubit_counts
+        from aqc.emission import emit, survival
+        from aqc.interop.synthesis import two_qubit_counts
 
     with watch.stage("target"):
         target = _target(problem, report, kept, target)
@@ -190,7 +190,8 @@ def compile_problem(
         return start_ansatz(problem, target.mps, layers)
 
     with watch.stage("optimize"):
-        depths = fit_depths(problem, target.mps, start, report, kept)
+        judge = partial(survival, problem) if problem.goal.device else None
+        depths = fit_depths(problem, target.mps, start, report, kept, judge)
     compiling = sum(depth.compile_seconds for depth in depths)
     watch.move("compile", compiling)
     watch.move("optimize", -compiling)
@@ -199,26 +200,11 @@ def compile_problem(
     optimum = fitted.optimum
     report(Progress("certify", 0.0, optimum.evaluations, optimum.infidelity))
     with watch.stage("certify"):
-        compiled = fitted.ansatz.circuit()
-        if problem.mode == "state":
-            compiled = from_zeros(compiled)
-        emitted = synthesize(
-            compiled,
-            problem.circuit.basis,
-            problem.circuit.coupling_map,
-            problem.seed,
-            swaps=problem.mode == "state",
-        )
+        emitted = emit(problem, fitted.ansatz)
         gates, depth = two_qubit_counts(emitted.circuit)
-        chain = emitted.circuit
-        if emitted.layout is not None:
-            chain = chain_circuit(emitted.circuit, emitted.layout)
-        cx_depth = depth  # of the chain in CX, where Trotter's formulas are counted too
-        if problem.circuit.basis != "cx" or emitted.layout is not None:
-            cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
         with ThreadPoolExecutor(1) as beside:
-            trotter = beside.submit(_baseline, problem, target, cx_depth)
-            certificate, observables = certify_for(problem, chain, target)
+            trotter = beside.submit(_baseline, problem, target, emitted.cx_depth)
+            certificate, observables = certify_for(problem, emitted.chain, target)
             if isinstance(certificate, UnitaryCertificate):
                 emitted.circuit.global_phase += certificate.global_phase
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))
@@ -297,7 +283,7 @@ def _status(problem: Problem, depths: "Sequence[Depth]", fitted: "Depth", infide
     """The certificate has the last word on whether the goal is reached."""
     if any(depth.optimum.status == "interrupted" for depth in depths):
         return "interrupted"
-    if infidelity <= problem.goal.infidelity:
+    if infidelity <= problem.goal.infidelity or problem.goal.device is not None:
         return "goal_reached"
     if problem.ansatz.layers == "auto":
         return "max_depth_reached"

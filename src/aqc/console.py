@@ -196,12 +196,16 @@ def sweep_table(sweep: list[dict[str, Any]]) -> str:
         layers  infidelity  not optimized  evaluations  status
              3        0.01           0.25           40  stalled
     """
+    on_device = "total_fidelity" in sweep[0]
     lines = ["layers  infidelity  not optimized  evaluations  status"]
     lines += [
         f"{entry['layers']:6}  {_short(entry['infidelity']):>10}  "
         f"{_short(entry['start_infidelity']):>13}  {entry['evaluations']:11}  {entry['status']}"
         for entry in sweep
     ]
+    if on_device:  # the fidelity of what the device makes: the circuit's own times the noise's
+        column = [" on device", *(f"{entry['total_fidelity']:10.4f}" for entry in sweep)]
+        lines = [f"{line[:6]}{more}{line[6:]}" for line, more in zip(lines, column, strict=True)]
     return "\n".join(lines)
 
 

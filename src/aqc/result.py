@@ -66,7 +66,7 @@ class CompileResult:
             f"{self.two_qubit_gates} two-qubit gates in depth {self.two_qubit_depth}",
             "infidelity": f"{certificate.infidelity:.3g}, goal {goal:.3g}: "
             f"{self.status.replace('_', ' ')} after {self.optimum.evaluations} evaluations",
-            "against the exact state": f"at most {certificate.infidelity_bound:.3g} "
+            "bound on the infidelity": f"{certificate.infidelity_bound:.3g} "
             f"({certificate.bound_kind})",
         }
         if self.trotter is not None:

@@ -25,6 +25,7 @@ VIEWS = (
     "/ui/batches/0198",
     "/ui/kernels",
     "/ui/kernels/do-merging",
+    "/ui/signin",
     "/docs",
 )
 

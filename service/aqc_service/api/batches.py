@@ -17,7 +17,7 @@ from aqc_service.api.batch_views import (
     batch_path,
 )
 from aqc_service.api.conditional import conditional, tag_of
-from aqc_service.api.context import RequestId, StoreDep, is_id, json_of, known_parameters
+from aqc_service.api.context import KEYED, RequestId, StoreDep, is_id, json_of
 from aqc_service.api.jobs import RETRY_AFTER, IdempotencyKey
 from aqc_service.api.problems import Refusal, documented
 from aqc_service.api.submission import Submission
@@ -27,7 +27,7 @@ from aqc_service.creation import NewJob
 from aqc_service.records import Batch
 from aqc_service.store import MAX_PAGE, Store
 
-router = APIRouter(prefix="/v1/batches", tags=["batches"], dependencies=[Depends(known_parameters)])
+router = APIRouter(prefix="/v1/batches", tags=["batches"], dependencies=KEYED)
 
 BatchId = Annotated[
     str, Path(description="The batch's id.", examples=["0198c2f2a3b47c1d9e0f1a2b3c4d5e6f"])
@@ -213,6 +213,7 @@ def _new_job(submission: Submission, request_id: str) -> NewJob:
         name=submission.name,
         tags=submission.tags,
         priority=submission.priority,
+        queue=submission.device,
         wall_limit=submission.wall_seconds,
         request_id=request_id,
     )

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from aqc_service.api.auth import CallerDep, find_caller
 from aqc_service.api.problems import Fault, Refusal, broken
 from aqc_service.api.schemas import View
 from aqc_service.records import Job
@@ -71,14 +72,16 @@ def request_id(request: Request) -> str:
     return request.scope["state"]["request_id"]
 
 
-def _store(request: Request) -> Store:
-    return request.app.state.store
+def _store(request: Request, caller: CallerDep) -> Store:
+    store: Store = request.app.state.store
+    return store.of(caller)
 
 
 def _settings(request: Request) -> ServiceSettings:
     return request.app.state.settings
 
 
+# As the caller sees it: the jobs of others are not there.
 StoreDep = Annotated[Store, Depends(_store)]
 SettingsDep = Annotated[ServiceSettings, Depends(_settings)]
 RequestId = Annotated[str, Depends(request_id)]
@@ -98,6 +101,10 @@ async def known_parameters(request: Request) -> None:
     ]
     if faults:
         raise Refusal(400, faults[0].detail, faults)
+
+
+# What all routes have that need a key.
+KEYED = [Depends(find_caller), Depends(known_parameters)]
 
 
 def json_of(view: View, status: int = 200, headers: dict[str, str] | None = None) -> Response:

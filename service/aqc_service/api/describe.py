@@ -106,7 +106,9 @@ def submission_schema() -> tuple[dict[str, Any], dict[str, Any]]:
     )
     parts = schema.pop("$defs")
     schema["title"] = "Submission"
-    schema["description"] = "problem.json, plus name, tags, priority and limits.wall_seconds."
+    schema["description"] = (
+        "problem.json, plus name, tags, priority, device and limits.wall_seconds."
+    )
     schema["examples"] = [example["value"] for example in EXAMPLES.values()]
     schema["properties"] |= {
         "name": {
@@ -133,6 +135,11 @@ def submission_schema() -> tuple[dict[str, Any], dict[str, Any]]:
             "maximum": MAX_PRIORITY,
             "default": 0,
         },
+    }
+    schema["properties"]["device"] = {
+        "description": "Which workers may run it.",
+        "enum": ["cpu", "gpu", None],
+        "default": "cpu",
     }
     parts["LimitSettings"]["properties"]["wall_seconds"] = {
         "description": "Wall time the job may take in all; null: what the service allows.",

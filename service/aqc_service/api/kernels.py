@@ -20,7 +20,7 @@ from aqc.checks import nearest
 from aqc.errors import InputError
 from aqc_service.api import describe, kernel_docs
 from aqc_service.api.conditional import conditional, preferred_wait, tag_of
-from aqc_service.api.context import RequestId, SettingsDep, StoreDep, known_parameters
+from aqc_service.api.context import KEYED, RequestId, SettingsDep, StoreDep
 from aqc_service.api.jobs import IdempotencyKey, accepted, finished
 from aqc_service.api.problems import RETRY_SECONDS, Fault, Refusal, documented, refusal_of
 from aqc_service.api.schemas import JobDetail, View
@@ -83,9 +83,7 @@ async def read_arguments(request: Request) -> list[bytes]:
 def make_router() -> APIRouter:
     """Return the routes of all kernels in the catalogue."""
     entries = kernels.catalogue()
-    router = APIRouter(
-        prefix="/v1/kernels", tags=["kernels"], dependencies=[Depends(known_parameters)]
-    )
+    router = APIRouter(prefix="/v1/kernels", tags=["kernels"], dependencies=KEYED)
     _add_catalogue(router, entries)
     for entry in entries.values():
         for operation in entry["operations"]:
@@ -207,7 +205,9 @@ def _endpoint(slug: str, operation: dict[str, Any]) -> Any:
         call = {"kernel": slug, "operation": operation["name"], "arrays": arrays}
         wants_job = _ASYNC.search(prefer) is not None
         pool: KernelPool = request.app.state.kernel_pool
+        await run_in_threadpool(store.check_cpu)
         reply = await _ask(pool, {**call, "figure": figure, "check_only": wants_job}, body)
+        await run_in_threadpool(store.charge, reply.cpu_seconds)
         if reply.kind == "answer":
             return Response(reply.body, media_type=JSONResponse.media_type)
         if reply.kind not in ("long", "slow"):

@@ -80,6 +80,12 @@ def job(job_id: str) -> HTMLResponse:
     return _page("job", "Job · aqc", job_id=job_id)
 
 
+@router.get("/ui/signin")
+def signin() -> HTMLResponse:
+    """Where the page asks for a key."""
+    return _page("signin", "Key · aqc")
+
+
 @router.get("/ui/batches")
 def sweeps() -> HTMLResponse:
     """The list of sweeps."""

@@ -24,6 +24,9 @@ async function exchange(method, path, { body, headers = {}, signal } = {}) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(0, { detail: "The server does not answer. Is aqc serve running?" });
   }
+  if (response.status === 401) {
+    location.replace(`/ui/signin?next=${encodeURIComponent(location.pathname + location.search)}`);
+  }
   if (response.status === 204) return [null, response];
   const content = await response.json().catch(() => ({}));
   if (!response.ok) throw new Refusal(response.status, content);

@@ -1,1 +1,0 @@
-"""The method `PauliEvolution.aqctensor` of Qiskit's high-level synthesis, by unitary mode."""
