@@ -22,6 +22,7 @@ from aqc import hamiltonian_json
 from aqc import initial_state as states
 from aqc.alternatives import (
     MODEL_EXAMPLE,
+    TERMS_EXAMPLE,
     check_alone,
     mark_missing,
     read_hamiltonian,
@@ -52,8 +53,6 @@ from aqc.settings import (
     check_device,
 )
 from aqc.strict_json import parse_json
-
-_TERMS_EXAMPLE = {"num_qubits": 2, "terms": [["XX", [0, 1], 1.0], ["Z", [0], 0.5]]}
 
 
 def _read_initial_state(value: Any, info: ValidationInfo) -> states.InitialState:
@@ -99,7 +98,7 @@ class Problem(Settings):
         PlainValidator(read_hamiltonian),
         PlainSerializer(lambda value: value and hamiltonian_json.to_json(value)),
         WithJsonSchema(hamiltonian_json.JSON_SCHEMA),
-        Field(examples=[MODEL_EXAMPLE, _TERMS_EXAMPLE], json_schema_extra=without_default),
+        Field(examples=[MODEL_EXAMPLE, TERMS_EXAMPLE], json_schema_extra=without_default),
     ] = None
     """The Hamiltonian in Pauli matrices, by its terms or by a model; required for an evolution."""
 
