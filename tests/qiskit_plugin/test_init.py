@@ -133,6 +133,19 @@ def test_what_misses_the_tolerance_stays_and_the_reason_is_told(caplog):
     assert [step.operation.name for step in ours.data] == ["x", "x", "PauliEvolution"]
 
 
+@pytest.mark.parametrize(
+    ("labels", "time"), [(["IIZ", "IXI", "ZII"], 0.7), (["IZZ", "ZII"], 0.4), (["XXI", "IZZ"], 0.0)]
+)
+def test_evolutions_that_entangle_little_or_nothing(labels, time):
+    circuit = QuantumCircuit(3)
+    circuit.h(range(3))
+    circuit.append(PauliEvolutionGate(SparsePauliOp(labels), time), [2, 0, 1])
+    ours = CompilePrefix(tolerance=1e-6)(circuit)
+    (record,) = ours.metadata[OUTCOME]["compiled"]
+    assert record["two_qubit_gates"] == (1 if "IZZ" in labels and time else 0)
+    assert 1 - fidelity(ours, circuit) <= 1e-6
+
+
 def test_what_takes_too_long_stays():
     ours = CompilePrefix(timeout=1e-6)(evolved(4))
     (left,) = ours.metadata[OUTCOME]["left"]
