@@ -24,6 +24,7 @@ __all__ = [
     "Problem",
     "Progress",
     "Target",
+    "TimeEvolvedState",
     "TruncationError",
     "UnsupportedGateError",
     "__version__",
@@ -33,6 +34,7 @@ __all__ = [
     "compile_problem",
     "compile_state",
     "estimate",
+    "live",
     "make_target",
 ]
 
@@ -47,6 +49,7 @@ _HOME = {
     "Problem": "aqc.problem",
     "Progress": "aqc.progress",
     "Target": "aqc.target",
+    "TimeEvolvedState": "aqc.qiskit_plugin.evolved_state",
     "TruncationError": "aqc.errors",
     "UnsupportedGateError": "aqc.errors",
     "certify": "aqc.certify",
@@ -55,6 +58,7 @@ _HOME = {
     "compile_problem": "aqc.compile",
     "compile_state": "aqc.compile",
     "estimate": "aqc.estimate",
+    "live": "aqc.live",
     "make_target": "aqc.targets",
 }
 
@@ -77,8 +81,10 @@ if TYPE_CHECKING:
     )
     from aqc.estimate import estimate
     from aqc.hamiltonian import Hamiltonian
+    from aqc.live import live
     from aqc.problem import Problem
     from aqc.progress import Progress
+    from aqc.qiskit_plugin.evolved_state import TimeEvolvedState
     from aqc.result import CompileResult
     from aqc.target import Target
     from aqc.targets import make_target

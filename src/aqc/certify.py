@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from aqc.errors import InputError
+from aqc.markup import table
 from aqc.mps import MPS, log_overlap
 from aqc.observables import bond_densities, bond_densities_dense
 from aqc.target import Target
@@ -61,6 +62,21 @@ class Certificate:
         if not np.isfinite(self.log_fidelity_per_site):
             fields["log_fidelity_per_site"] = None
         return fields
+
+    def rows(self) -> dict[str, str]:
+        """Return what a notebook shows: names and numbers, in words."""
+        return {
+            "infidelity against the target": f"{self.infidelity:.3g}",
+            "bound on the infidelity": f"{self.infidelity_bound:.3g} ({self.bound_kind})",
+            "truncation of the target": f"{self.target_truncation:.3g}",
+            "time step of the target": f"{self.target_trotter_estimate:.3g}",
+            "truncation of the simulation": f"{self.circuit_truncation:.3g}",
+            "-(log F) per site": f"{self.log_fidelity_per_site:.3g}",
+            "simulated by": self.method,
+        }
+
+    def _repr_html_(self) -> str:
+        return table("Certificate", self.rows())
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aqc import console, kernel_commands, output, runtime
+from aqc import console, kernel_commands, output, prepare_command, runtime
 from aqc.commands import INTERRUPTED, CommandGroup, refusals
 from aqc.errors import InputError
 from aqc.progress import Progress
@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 
 app.add_typer(kernel_commands.app, name="kernel")
+app.command("prepare")(prepare_command.prepare)
 
 _TAKES = {
     "bond": "a number or n - 1 of them, one for each bond",
@@ -121,7 +122,11 @@ def target_command(
 @app.command()
 def certify(
     circuit: Annotated[
-        Path, typer.Argument(metavar="CIRCUIT", help="OpenQASM 2 or 3, or QPY; acts on |0...0>.")
+        Path,
+        typer.Argument(
+            metavar="CIRCUIT",
+            help="OpenQASM 2 or 3, or QPY; acts on |0...0>, or in unitary mode on every input.",
+        ),
     ],
     problem: Annotated[str, _PROBLEM],
     layout: Annotated[
@@ -151,11 +156,11 @@ def certify(
 
             target = make_target(settings, lambda fraction: report(Progress("target", fraction)))
         with refusals(str(circuit)):
-            from aqc.certify import certify as measure
+            from aqc.certificates import certificate_for
 
-            if layout is not None:  # helper qubits of the routing come last, in |0>
-                target = target.padded(given.num_qubits)
-            certificate = measure(given, target)
+            if layout is not None and settings.mode == "state":
+                target = target.padded(given.num_qubits)  # helpers of the routing: last, in |0>
+            certificate = certificate_for(settings, given, target)
     if as_json:
         typer.echo(json.dumps(certificate.to_dict(), indent=2))
     else:

@@ -32,6 +32,7 @@ from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
 from aqc.executables import compiled
 from aqc.objective import Evaluation
+from aqc.points import exact_matrices, nearest_point
 
 _LEAD = 1.1
 _RATE = 0.1
@@ -147,7 +148,12 @@ class FlipCost:
         self._flips = Flips(flips.block, flips.matrix.astype(dtype))
         self._identities = np.tile(np.eye(4, dtype=dtype), (len(ansatz.blocks), 1, 1))
         self._still = np.zeros((len(ansatz.blocks), BLOCKS[ansatz.block].num_parameters))
-        arguments = (np.asarray(ansatz.blocks, dtype), self._still, self._identities, self._flips)
+        arguments = (
+            nearest_point(ansatz.blocks, self._block).astype(dtype),
+            self._still,
+            self._identities,
+            self._flips,
+        )
         run = compiled(evaluate_flips, *arguments, data, quick=quick, block=ansatz.block)
         self._run = lambda *where: run(*where, self._flips, data)
 
@@ -176,10 +182,9 @@ class FlipCost:
         """Absorb the leader's flip into its block; None when no flip leads."""
         if self.leader < 0 or not self._escapes:
             return None
-        manifold = BLOCKS[self._block]
-        matrices = np.asarray(manifold.matrices(jnp.asarray(point))) @ self._turns()
+        turned = exact_matrices(point, self._block) @ self._turns()
         self.leader = -1
-        return self(manifold.point(matrices), self._still)
+        return self(nearest_point(turned, self._block).astype(point.dtype), self._still)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return leader and weight, for a checkpoint."""

@@ -145,6 +145,8 @@ def _figures(result: "CompileResult", problem: "Problem") -> dict[str, dict[str,
     if len(result.depths) > 1:
         depths = [(d.layers, d.infidelity, d.start_infidelity) for d in result.depths]
         found["sweep"] = {"depths": depths, "goal": problem.goal.infidelity}
+        if problem.goal.device is not None:
+            found["sweep"]["on_device"] = [1 - depth.total_fidelity for depth in result.depths]
     return found
 
 

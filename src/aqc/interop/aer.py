@@ -117,6 +117,29 @@ def simulate_statevector(circuit: QuantumCircuit) -> np.ndarray:
     return vector.reshape((2,) * circuit.num_qubits).transpose().reshape(-1)
 
 
+def simulate_unitary(circuit: QuantumCircuit) -> np.ndarray:
+    """Return the circuit's matrix, shape (2**n, 2**n), qubit 0 leftmost, its global phase included.
+
+    Raises:
+        UnsupportedGateError: If an instruction has no unitary matrix of numbers.
+
+    Example:
+        >>> circuit = QuantumCircuit(2, global_phase=np.pi)
+        >>> _ = circuit.x(0)
+        >>> simulate_unitary(circuit)[2].real.round(12).tolist()
+        [-1.0, 0.0, 0.0, 0.0]
+    """
+    plain = circuit.copy_empty_like()
+    for gate, qubits in _small_gates(circuit):
+        plain.append(gate, qubits)
+    plain.save_unitary()
+    result = AerSimulator(method="unitary").run(plain, shots=1).result()
+    legs = np.asarray(result.data()["unitary"]).reshape((2,) * (2 * circuit.num_qubits))
+    n = circuit.num_qubits
+    size = 2**n
+    return legs.transpose([*reversed(range(n)), *reversed(range(n, 2 * n))]).reshape(size, size)
+
+
 def simulate_mps(circuit: QuantumCircuit, threshold: float = EXACT) -> Simulation:
     """Return the circuit acting on |0...0> as a matrix product state.
 
