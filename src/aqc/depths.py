@@ -177,6 +177,7 @@ def _fit_one(
         optimizer=method_named(problem.optimizer.name, most, BLOCKS[first.block].num_parameters),
         max_evaluations=most,
         goal=0.0 if isinstance(problem.ansatz.layers, tuple) else problem.goal.infidelity,
+        accuracy=problem.goal.infidelity,
         on_step=on_step,
         resume=_state(kept, layers),
     )

@@ -128,8 +128,10 @@ class Problem(Settings):
     ] = "log_density"
     """What is minimized: -(log F) / n, 1 - F, or the paper's cost with single flips."""
 
-    overlap: Annotated[Literal["auto", "exact", "dense"], Field(examples=["auto"])] = "auto"
-    """How the overlap is contracted: site by site without truncation, or as state vectors."""
+    overlap: Annotated[Literal["auto", "exact", "truncated", "dense"], Field(examples=["auto"])] = (
+        "auto"
+    )
+    """How the overlap is contracted: exactly, by truncated states (deep), or as state vectors."""
 
     optimizer: Annotated[OptimizerSettings, Field(examples=[{"max_steps": 200}])] = (
         OptimizerSettings()
@@ -186,7 +188,7 @@ class Problem(Settings):
         if overlap == "dense" and num_qubits is not None and num_qubits > MAX_DENSE_QUBITS:
             raise InputError(
                 f'`overlap` "dense" must have at most {MAX_DENSE_QUBITS} qubits, but the '
-                f'Hamiltonian has {num_qubits}; "exact" takes any number.'
+                f'Hamiltonian has {num_qubits}; "exact" and "truncated" take any number.'
             )
         return overlap
 
