@@ -63,7 +63,7 @@ def prepare(
     weight: float = 1e-6,
     segments: Segments | None = None,
 ) -> TruncatedData:
-    """Lay out ansatz and target in cells; an idle site in |0> fills up the last one.
+    """Lay out ansatz and target in cells, two at least; idle sites in |0> fill them up.
 
     Args:
         ansatz: Where the blocks sit; its own blocks tell how much entanglement to expect.
@@ -73,7 +73,7 @@ def prepare(
         segments: Pairs of layers and bond dimension of each segment; None chooses them.
     """
     n, odd = ansatz.num_qubits, ansatz.layers % 2
-    cells = (n + 1) // 2
+    cells = max((n + 1) // 2, 2)
     numbers = np.full((ansatz.layers + odd, cells), len(ansatz.blocks), dtype=np.int32)
     number = 0
     for depth, bonds in enumerate(ansatz.bonds):
