@@ -32,6 +32,7 @@ __all__ = [
     "compile_evolution",
     "compile_problem",
     "compile_state",
+    "compile_times",
     "estimate",
     "make_target",
 ]
@@ -54,6 +55,7 @@ _HOME = {
     "compile_evolution": "aqc.compile",
     "compile_problem": "aqc.compile",
     "compile_state": "aqc.compile",
+    "compile_times": "aqc.series",
     "estimate": "aqc.estimate",
     "make_target": "aqc.targets",
 }
@@ -80,6 +82,7 @@ if TYPE_CHECKING:
     from aqc.problem import Problem
     from aqc.progress import Progress
     from aqc.result import CompileResult
+    from aqc.series import compile_times
     from aqc.target import Target
     from aqc.targets import make_target
 else:

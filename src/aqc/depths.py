@@ -7,7 +7,7 @@ at odd numbers) and then look at the one number between the last depth that fail
 that did not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from aqc.progress import Progress, Report
 from aqc.settings import Layers
 
 Start = Callable[[int], Ansatz]
+Warm = Callable[[int], Sequence[Ansatz]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,8 @@ class Depth:
         ansatz: With the best blocks.
         optimum: How the optimizer got there.
         compile_seconds: Time spent in XLA, by this process.
-        start: "own", or "shallower" for the best shallower fit.
+        start: "own", "shallower" for the best shallower fit, or "earlier" for that of an earlier
+            time.
         start_infidelity: 1 - F of its own start, before any optimization.
     """
 
@@ -69,7 +71,13 @@ class Depth:
 
 
 def fit_depths(
-    problem: Problem, target: MPS, start: Start, report: Report, kept: Checkpoints | None = None
+    problem: Problem,
+    target: MPS,
+    start: Start,
+    report: Report,
+    kept: Checkpoints | None = None,
+    warm: Warm | None = None,
+    least: int = 1,
 ) -> tuple[Depth, ...]:
     """Fit at every depth that the problem asks for, with the same target.
 
@@ -80,6 +88,8 @@ def fit_depths(
         start: Returns the own start of a number of layers.
         report: Called with a `Progress` after every step.
         kept: Where work is kept, and where it goes on from.
+        warm: Returns more starts of a number of layers.
+        least: Where the search for the fewest layers begins.
 
     Returns:
         The depths that were fitted, in ascending order.
@@ -87,8 +97,9 @@ def fit_depths(
     layers = problem.ansatz.layers
     deepest = deepest_layers(problem, target.max_bond) if layers == "auto" else 0
     done = _restored(kept, start)
-    while (depth := next_depth(layers, _reached(done, problem), deepest)) is not None:
-        done.append(_fit_one(problem, target, start, depth, done, report, kept))
+    while (depth := next_depth(layers, _reached(done, problem), deepest, least)) is not None:
+        others = warm(depth) if warm else ()
+        done.append(_fit_one(problem, target, start, others, depth, done, report, kept))
         if done[-1].optimum.status == "interrupted":
             break
         if kept and not isinstance(layers, int):
@@ -107,13 +118,16 @@ def chosen(depths: tuple[Depth, ...], goal: float) -> Depth:
     return reached[0] if reached else min(depths, key=lambda depth: depth.infidelity)
 
 
-def next_depth(layers: Layers, reached: dict[int, bool], deepest: int) -> int | None:
+def next_depth(
+    layers: Layers, reached: dict[int, bool], deepest: int, least: int = 1
+) -> int | None:
     """Return the number of layers to fit next, or None at the end.
 
     Args:
         layers: What the problem asks for.
         reached: Of the depths that were fitted, whether they reach the goal.
         deepest: Most layers for "auto".
+        least: Fewest layers for "auto".
 
     Example:
         >>> next_depth("auto", {1: False, 3: False}, 9), next_depth("auto", {3: False, 5: True}, 9)
@@ -126,8 +140,8 @@ def next_depth(layers: Layers, reached: dict[int, bool], deepest: int) -> int | 
         return next((depth for depth in wanted if depth not in reached), None)
     enough = min((depth for depth, good in reached.items() if good), default=None)
     if enough is not None:
-        return enough - 1 if enough > 1 and enough - 1 not in reached else None
-    tried = max(reached, default=-1)
+        return enough - 1 if enough > least and enough - 1 not in reached else None
+    tried = max(reached, default=least - 2)
     return min(tried + 2, deepest) if tried < deepest else None
 
 
@@ -139,6 +153,7 @@ def _fit_one(
     problem: Problem,
     target: MPS,
     start: Start,
+    others: Sequence[Ansatz],
     layers: int,
     done: list[Depth],
     report: Report,
@@ -161,10 +176,11 @@ def _fit_one(
 
     first = start(layers)
     shallower = [depth for depth in done if depth.layers < layers]
-    rivals = []
+    names, rivals = ["own"] + ["earlier"] * len(others), list(others)
     if shallower:
         best = min(shallower, key=lambda depth: depth.infidelity)
-        rivals = [best.ansatz.deepened(layers).on(first.state)]
+        names.append("shallower")
+        rivals.append(best.ansatz.deepened(layers).on(first.state))
     if kept:
         kept.begin({"blocks": first.blocks, **first.frame()})
     report(Progress("compile", None, before, layers=shown))
@@ -186,7 +202,7 @@ def _fit_one(
         fitted.ansatz,
         fitted.optimum,
         fitted.compile_seconds,
-        ("own", "shallower")[fitted.start],
+        names[fitted.start],
         float(-np.expm1(logs[0])) if logs else fitted.optimum.history[0][1],
     )
 
