@@ -27,6 +27,7 @@ from aqc.mps import MPS
 from aqc.objective import evaluate
 from aqc.optimize import Optimum, State, minimize
 from aqc.overlap.bonds import Segments, choose_segments, enlarged
+from aqc.threads import one_blas_thread
 
 # Rounding error of -(log F)/n, for which each cell of the scan gives its share.
 _NOISE = {"complex64": 3e-8, "complex128": 1e-15}
@@ -148,7 +149,7 @@ def fit(
     bonds = None
     if engine == "truncated":
         bonds = Bonds(ansatz, target, _LOST * accuracy)
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), one_blas_thread():
         while plan:
             dtype = plan[0]
             began = time.perf_counter()

@@ -172,7 +172,7 @@ def _figures(result: "CompileResult", problem: "Problem") -> dict[str, dict[str,
     return found
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def _write_json(path: Path, content: dict[str, Any] | list[dict[str, Any]]) -> None:
     path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 

@@ -90,7 +90,9 @@ def _bonds(
     blocks = ansatz.blocks.astype(complex)
     forward = Sweep(MPS.product(ansatz.state[sites.start : sites.stop]))
     backward = Sweep(_window(target, sites))
-    before, behind = [], [max(backward.state.bond_dimensions, default=1)]
+    # The target itself is cut as well.
+    backward.apply_along(dict.fromkeys(range(len(sites) - 1), np.eye(4)), angle, cap)
+    before, behind = [], [backward.state.max_bond]
     for layer in inside:
         forward.apply_along({bond: blocks[number] for bond, number in layer}, angle, cap)
         before.append(forward.state.max_bond)
@@ -98,7 +100,7 @@ def _bonds(
         gates = {bond: blocks[number].conj().T for bond, number in layer}
         backward.apply_along(gates, angle, cap)
         behind.insert(0, backward.state.max_bond)
-    return np.array(before), np.minimum(np.array(behind), cap)
+    return np.array(before), np.array(behind)
 
 
 def _numbered(ansatz: Ansatz) -> list[list[tuple[int, int]]]:

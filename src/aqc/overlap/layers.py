@@ -156,27 +156,33 @@ def widened(state: State, bond: int) -> State:
     )
 
 
-def laid_out(tensors: list[np.ndarray], bond: int, dtype: np.dtype) -> State:
+def laid_out(
+    tensors: list[np.ndarray], bond: int, dtype: np.dtype
+) -> tuple[tuple[np.ndarray, ...], float]:
     """Return a matrix product state in cells, normalized, its bonds cut or padded.
 
     Args:
         tensors: An even number of sites (vL, i, vR), in any gauge.
         bond: Bond dimension; the heaviest Schmidt vectors come first.
         dtype: Of the arrays.
+
+    Returns:
+        The four arrays of a `State`, and the weight that was cut off.
     """
     right = right_canonical(MPS(tuple(tensors))).tensors
     n = len(right)
     sites = np.zeros((n, bond, 2, bond), dtype=dtype)
     centers = np.zeros((n, bond, bond), dtype=dtype)
-    center, turned = np.ones((1, 1)), np.ones((1, 1), dtype=complex)
+    center, turned, cut = np.ones((1, 1)), np.ones((1, 1), dtype=complex), 0.0
     for site in range(n):
         kept = len(center)
         centers[site, :kept, :kept] = center
         tensor = np.tensordot(turned, right[site], 1)
         theta = np.tensordot(center, tensor, 1).reshape(2 * kept, -1)
         _, weights, rows = np.linalg.svd(theta, full_matrices=False)
+        cut += float(np.sum(weights[bond:] ** 2))
         weights, turned = weights[:bond], rows[:bond]
         tensor = np.tensordot(tensor, turned.conj().T, 1)
         sites[site, :kept, :, : len(weights)] = tensor
         center = np.diag(weights / np.linalg.norm(weights))
-    return State(sites[0::2], sites[1::2], centers[0::2], centers[1::2])
+    return (sites[0::2], sites[1::2], centers[0::2], centers[1::2]), cut

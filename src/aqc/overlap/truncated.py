@@ -32,7 +32,7 @@ from aqc.overlap.layers import Bracket, State, apply_layer, laid_out, product, w
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["numbers", "state", "target"],
+    data_fields=["numbers", "state", "target", "cut"],
     meta_fields=["segments", "odd"],
 )
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class TruncatedData:
             blocks. Each pair ends with an even layer if `odd`, else with an odd one.
         state: One-qubit states, shape (2 cells, 2).
         target: At the bond dimension of the last segment.
+        cut: The weight that this took from it.
         segments: Pairs of layers and bond dimension of each segment.
         odd: Whether the number of layers is odd; a layer of identities comes first then.
     """
@@ -51,6 +52,7 @@ class TruncatedData:
     numbers: jax.Array
     state: jax.Array
     target: State
+    cut: jax.Array
     segments: Segments
     odd: bool
 
@@ -86,9 +88,16 @@ def prepare(
     idle = 2 * cells - n
     sites = np.array([*ansatz.state, *[zero] * idle]).astype(dtype)
     tensors = [*target.tensors, *[zero.reshape(1, 2, 1)] * idle]
-    reached = laid_out(tensors, segments[-1][1], dtype)
-    arrays = jax.device_put((numbers.reshape(-1, 2, cells), sites, reached), jax.devices()[0])
-    return TruncatedData(*arrays, segments=segments, odd=bool(odd))
+    reached, cut = laid_out(tensors, segments[-1][1], dtype)
+    on_device = partial(jax.device_put, device=jax.devices()[0])
+    return TruncatedData(
+        on_device(numbers.reshape(-1, 2, cells)),
+        on_device(sites),
+        State(*map(on_device, reached)),
+        on_device(np.array(cut)),
+        segments=segments,
+        odd=bool(odd),
+    )
 
 
 @jax.custom_vjp
@@ -113,19 +122,19 @@ def _with_gradient(
     # time can wait for ever. So the second family begins only when the first is done.
     start = jax.tree.map(lambda x: jnp.where(lost < 0, 0, x), data.target)
     bras, lost_backward = _backward(gates, data, start)
-    logs, slopes, done = [], [], 0
+    logs, derivatives, done = [], [], 0
     for (pairs, _), ket, bra in zip(data.segments, kets, bras, strict=True):
         layers = gates[done : done + pairs].reshape(2 * pairs, *gates.shape[2:])
         log, slope = environments(ket, bra, layers)
         logs.append(log)
-        slopes.append(slope)
+        derivatives.append(slope)
         done += pairs
     # The layer of identities that comes first in an odd number tells nothing new.
     log_fidelity = 2 * jnp.concatenate(logs)[int(data.odd) :].mean()
     gradient = jnp.zeros((len(blocks) + 1, 4, 4), blocks.dtype)
-    slopes = 2 * jnp.concatenate(slopes).reshape(-1, 4, 4)
+    slopes = 2 * jnp.concatenate(derivatives).reshape(-1, 4, 4)
     gradient = gradient.at[data.numbers.reshape(-1)].set(slopes)[:-1]
-    return (log_fidelity, lost + lost_backward), gradient
+    return (log_fidelity, data.cut + lost + lost_backward), gradient
 
 
 def _pull_back(gradient: jax.Array, cotangents: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
