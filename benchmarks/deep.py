@@ -99,7 +99,7 @@ def deep_chains() -> list[Row]:
 
 def evaluations() -> list[Row]:
     """Time one value and gradient of the truncated overlap, also beside twice the length."""
-    return [evaluation(n, layers) for n in (50, 100) for layers in (9, 17, 25)]
+    return [evaluation(n, layers) for n in (50, 100) for layers in (17, 25)]
 
 
 def evaluation(num_qubits: int, layers: int, lost: float = 3.5e-4) -> Row:

@@ -14,11 +14,8 @@ from aqc.threads import one_blas_thread
 Segments = tuple[tuple[int, int], ...]
 
 _WINDOW = 16
-# One power iteration keeps a little less than an SVD of the same size (measured: as much as one
-# with a tenth fewer vectors).
-_EXCESS = 1.15
 # Bonds are padded to a multiple of this, so that similar problems share a compilation.
-_BUCKET = 8
+_BUCKET = 4
 
 
 @one_blas_thread()
@@ -32,13 +29,14 @@ def choose_segments(ansatz: Ansatz, target: MPS, weight: float) -> Segments:
     """
     n, width = ansatz.num_qubits, min(_WINDOW, ansatz.num_qubits)
     first = (n - width) // 4 * 2  # even, so that layers keep their parity
-    # Of the weight, what the window may lose in one layer of one family.
-    share = weight * (width - 1) / max(n - 1, 1) / (2 * ansatz.layers)
+    # What the window may lose in one layer of one family: twice an equal share of the weight, of
+    # which early layers and the bonds at the ends leave the most.
+    share = 2 * weight * (width - 1) / max(n - 1, 1) / (2 * ansatz.layers)
     bonds = np.maximum(*_bonds(ansatz, target, range(first, first + width), share))
     bonds = np.maximum.accumulate(bonds)  # a state behind more layers is never given less
     odd = ansatz.layers % 2
     by_pair = np.concatenate([bonds[:odd], bonds]).reshape(-1, 2).max(axis=1)
-    return segments_of([padded(int(np.ceil(_EXCESS * bond))) for bond in by_pair])
+    return segments_of([padded(int(bond)) for bond in by_pair])
 
 
 def padded(bond: int) -> int:
@@ -46,7 +44,7 @@ def padded(bond: int) -> int:
 
     Example:
         >>> padded(33)
-        40
+        36
     """
     return -(-bond // _BUCKET) * _BUCKET
 
@@ -72,7 +70,7 @@ def enlarged(segments: Segments) -> Segments:
 
     Example:
         >>> enlarged(((3, 16), (2, 40)))
-        ((3, 24), (2, 64))
+        ((3, 24), (2, 60))
     """
     return tuple((pairs, padded(bond * 3 // 2)) for pairs, bond in segments)
 
