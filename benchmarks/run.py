@@ -47,6 +47,7 @@ def run_aqc(num_qubits: int, layers: int, infidelity: float, cache: str) -> dict
         }
         problem.write_text(json.dumps(content))
         command = [sys.executable, "-m", "aqc.cli", "compile", str(problem), "--quiet"]
+        command += ["--no-figures"]  # the addon draws none either
         command += ["--out", str(Path(directory) / "out")]
         wall, memory, _ = timed(command, {"JAX_COMPILATION_CACHE_DIR": cache})
         result = json.loads((Path(directory) / "out" / "result.json").read_text())

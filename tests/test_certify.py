@@ -216,9 +216,9 @@ def zeros(n: int, **angles: float) -> Target:
 def test_angles_add(n):
     certificate = certify(tilted(n, 0.1), zeros(n, truncation=0.02, trotter=0.03))
     assert certificate.infidelity == pytest.approx(np.sin(0.1) ** 2, rel=1e-12)
-    # The simulation may add a fiftieth of the target's own angle, and says so.
+    # The simulation may add a twentieth of the target's own angle, and says so.
     simulation = np.arcsin(np.sqrt(certificate.circuit_truncation))
-    assert simulation <= 1.01 * 0.02 * 0.05
+    assert simulation <= 1.01 * 0.05 * 0.05
     expected = np.sin(0.15 + simulation) ** 2
     assert certificate.infidelity_bound == pytest.approx(expected, rel=1e-9)
     assert certificate.target_truncation == pytest.approx(np.sin(0.02) ** 2)

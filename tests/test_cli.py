@@ -120,6 +120,17 @@ def test_compile_writes_all_files_and_they_can_be_read(problem, tmp_path, compil
         assert (out / name).read_bytes().startswith(b"\x89PNG")
 
 
+def test_no_figures_writes_what_they_are_drawn_from(problem, tmp_path, compiler):
+    from aqc import figures
+
+    out = tmp_path / "out"
+    assert call("compile", problem, "--out", out, "--no-figures").exit_code == 0
+    assert not [path for path in out.iterdir() if path.suffix in (".png", ".svg")]
+    for name, data in json.loads((out / "figures.json").read_text()).items():
+        figures.save(figures.FIGURES[name](**data), out / f"{name}.png")
+    assert (out / "convergence.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_summary_names_what_matters_and_show_repeats_it(problem, tmp_path, compiler):
     printed = call("compile", problem, "--out", tmp_path / "out").stdout
     for fragment in (

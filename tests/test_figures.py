@@ -133,3 +133,71 @@ def test_a_sweep_shows_every_depth_both_curves_and_the_goal():
     assert low < 1e-16
     assert high > 1.0
     assert "goal: 0.001" in [text.get_text() for text in axes.texts]
+
+
+BUDGET = {
+    "infidelity": 0.01,
+    "target_truncation": 1e-4,
+    "target_trotter_estimate": 4e-6,
+    "circuit_truncation": 0.0,
+    "infidelity_bound": float(np.sin(np.arcsin(0.1) + np.arcsin(0.01) + np.arcsin(0.002)) ** 2),
+}
+
+
+def test_the_parts_of_an_error_budget_add_up_to_its_bound():
+    (axes,) = figures.error_budget(BUDGET).axes
+    *parts, bound = axes.patches
+    assert [bar.get_width() for bar in parts[:2]] == pytest.approx(
+        [np.arcsin(0.1), np.arcsin(0.01)]
+    )
+    ends = [bar.get_x() + bar.get_width() for bar in parts]
+    assert [bar.get_x() for bar in parts] == pytest.approx([0.0, *ends[:-1]])
+    assert (bound.get_x(), bound.get_width()) == (0.0, pytest.approx(ends[-1]))
+    assert axes.get_xlim()[1] > ends[-1]
+
+
+def test_per_site_the_infidelity_is_that_of_the_whole():
+    density = np.array([1e-3, 2e-3])
+    whole, site = figures.infidelity_per_site([10, 1000], {"ours": density}).axes
+    assert whole.get_lines()[0].get_ydata() == pytest.approx(1 - np.exp(-density * [10, 1000]))
+    assert site.get_lines()[0].get_ydata() == pytest.approx(density)
+    assert [text.get_text() for text in whole.get_legend().get_texts()] == ["ours"]
+
+
+def test_entanglement_along_time_starts_both_axes_at_zero():
+    chi, entropy = figures.entanglement([0, 1, 2], [1, 8, 40], [0.0, 1.1, 2.5]).axes
+    assert chi.get_lines()[0].get_ydata().tolist() == [1, 8, 40]
+    assert entropy.get_lines()[0].get_ydata().tolist() == [0.0, 1.1, 2.5]
+    assert chi.get_ylim()[0] == entropy.get_ylim()[0] == 0
+    assert entropy.get_xlabel() == "time  (1/energy)"
+
+
+def test_traces_show_target_and_circuit_in_one_color_for_each_observable():
+    exact, circuit = [[1.0, 0.1], [-1.0, 0.3]], [[1.0, 0.12], [-1.0, 0.28]]
+    (axes,) = figures.traces([0, 1], exact, circuit, ["a", "b"]).axes
+    shown = axes.get_lines()
+    drawn = [list(line.get_ydata()) for line in shown]
+    assert drawn == [exact[0], circuit[0], exact[1], circuit[1]]
+    colors = [line.get_color() for line in shown]
+    assert colors[0] == colors[1] != colors[2] == colors[3]
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["a", "b", "target", "circuit"]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda dark: figures.error_budget(BUDGET, dark=dark),
+        lambda dark: figures.error_budget(dict.fromkeys(BUDGET, 0.0), dark=dark),
+        lambda dark: figures.error_budget(dict.fromkeys(BUDGET, 1.0), dark=dark),
+        lambda dark: figures.infidelity_per_site([2], {"a": [0.0], "b": [40.0]}, dark=dark),
+        lambda dark: figures.entanglement([0.0], [1], [0.0], dark=dark),
+        lambda dark: figures.traces([0.0], [[0.5]], [[0.5]], ["a"], dark=dark),
+    ],
+)
+def test_figures_of_extremes_have_ink_on_their_paper(draw, tmp_path):
+    for dark in (False, True):
+        picture = pixels(draw(dark), tmp_path)
+        corner = picture[0, 0, :3]
+        assert (corner.mean() < 0.2) == dark
+        assert (abs(picture[:, :, :3] - corner).max(axis=2) > 0.2).mean() > 0.005

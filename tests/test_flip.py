@@ -71,7 +71,7 @@ def minimized(ansatz: Ansatz, target: MPS, evaluations: int, **options):
     cost = cost_of(ansatz, target, **options)
     optimum = minimize(
         cost,
-        ansatz.blocks,
+        ansatz.blocks[:, None],
         15,
         METHODS["riemannian_lbfgs"](None),
         max_evaluations=evaluations,
@@ -92,7 +92,7 @@ def test_all_flips_from_one_gradient(num_qubits, layers):
     )
     target = MPS.product(other.state)
     cost = cost_of(ansatz, target)
-    here = cost(ansatz.blocks, np.zeros((count, 15))).detail
+    here = cost(ansatz.blocks[:, None], np.zeros((count, 15))).detail
     truth = dense_flips(ansatz, target)
     assert np.ptp(truth) > 0
     assert np.exp(np.asarray(here.log_flipped)) == pytest.approx(truth, rel=1e-9)
@@ -111,11 +111,13 @@ def test_cost_and_its_slope():
     for leader in (-1, 0, 3, 4):
         cost.leader = leader
         expected = 1 - f0 if leader < 0 else 1 - 0.3 * f0 - 0.7 * flipped[leader]
-        here = cost(ansatz.blocks, still)
+        here = cost(ansatz.blocks[:, None], still)
         assert here.value == pytest.approx(expected, abs=1e-12)
         assert here.log_fidelity == pytest.approx(np.log(f0), abs=1e-10)
         x, h = rng.normal(size=still.shape), 1e-6
-        slope = cost(ansatz.blocks, h * x).value - cost(ansatz.blocks, -h * x).value
+        slope = (
+            cost(ansatz.blocks[:, None], h * x).value - cost(ansatz.blocks[:, None], -h * x).value
+        )
         assert slope / (2 * h) == pytest.approx(np.sum(here.gradient * x), rel=1e-4, abs=1e-9)
 
 
@@ -123,7 +125,7 @@ def test_schedule_of_leader_and_weight():
     """Another leads from 1.1 times the leader on; w follows the root of the cost by a tenth."""
     ansatz, target = trotter_case(5, 3, 0.5)
     cost = cost_of(ansatz, target)
-    here = cost(ansatz.blocks, np.zeros((len(ansatz.blocks), 15)))
+    here = cost(ansatz.blocks[:, None], np.zeros((len(ansatz.blocks), 15)))
     log_f0 = here.log_fidelity
 
     def seen(first, second):
@@ -153,7 +155,7 @@ def test_schedule_of_leader_and_weight():
 def test_escape_turns_the_leader_into_the_fidelity_exactly():
     ansatz, target = trotter_case(6, 3, 0.5)
     cost = cost_of(with_flip(ansatz, 2), target)
-    start = np.asarray(with_flip(ansatz, 2).blocks)
+    start = with_flip(ansatz, 2).blocks[:, None]
     assert cost.escape(start) is None  # nothing leads yet
     cost.follow(cost(start, np.zeros((len(start), 15))))
     assert cost.leader == 2
@@ -161,7 +163,7 @@ def test_escape_turns_the_leader_into_the_fidelity_exactly():
     truth = fidelity(target.to_dense(), statevector(ansatz.circuit()))
     assert np.exp(escaped.log_fidelity) == pytest.approx(truth, rel=1e-12)
     assert cost.leader == -1
-    assert np.asarray(escaped.point) == pytest.approx(ansatz.blocks, abs=1e-14)
+    assert np.asarray(escaped.point)[:, 0] == pytest.approx(ansatz.blocks, abs=1e-14)
 
 
 def test_flips_are_found_where_the_fidelity_is_exactly_zero():
@@ -187,7 +189,7 @@ def test_flips_do_not_underflow():
     ansatz = Ansatz(neel(n), 2, np.tile(np.eye(4, dtype=complex), (count, 1, 1)))
     data = overlap.prepare(ansatz, MPS.product(np.full((n, 2), 0.5**0.5)), "exact", COMPLEX)
     here = evaluate_flips(
-        jnp.asarray(ansatz.blocks),
+        jnp.asarray(ansatz.blocks[:, None]),
         jnp.zeros((count, 15)),
         jnp.asarray(ansatz.blocks),  # identities
         first_flips(ansatz),

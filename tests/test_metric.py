@@ -1,32 +1,36 @@
+import jax
 import numpy as np
 import pytest
 
 from aqc.ansatz import Ansatz
-from aqc.blocks import SU4
+from aqc.blocks import BLOCKS
 from aqc.evolved import evolve_within
 from aqc.fit import fit
-from aqc.gates import evolution
 from aqc.methods import METHODS
 from aqc.metric import fubini_study
+from aqc.points import exact_matrices, nearest_point
 from reference import fidelity, neel, random_chain, random_product, random_unitaries, statevector
 
 
-def test_metric_is_the_curvature_of_the_fidelity():
+@pytest.mark.parametrize("block", BLOCKS)
+def test_metric_is_the_curvature_of_the_fidelity(block):
     """|<psi|psi(x)>|^2 = 1 - x^T M x + O(x^3) for moves of one block."""
-    ansatz = Ansatz(random_product(4, seed=0), 3, random_unitaries(5, 4, seed=1))
-    metric = fubini_study(ansatz, ansatz.blocks)
-    here = statevector(ansatz.circuit())
+    ansatz = Ansatz(random_product(4, seed=0), 3, random_unitaries(5, 4, seed=1), block)
+    point = nearest_point(ansatz.blocks, block)
+    metric = fubini_study(ansatz, point)
+    here = statevector(ansatz.with_blocks(exact_matrices(point, block)).circuit())
     rng = np.random.default_rng(2)
+    retract = jax.jit(BLOCKS[block].retract)
     for number in range(5):
-        x = rng.normal(size=15)
-        generator = np.tensordot(x, SU4.generators(), 1)
+        x = np.zeros((5, BLOCKS[block].num_parameters))
+        x[number] = rng.normal(size=x.shape[1])
         losses = []
         for h in (1e-3, -1e-3):
-            moved = ansatz.blocks.copy()
-            moved[number] = moved[number] @ evolution(generator, -h)
-            there = statevector(ansatz.with_blocks(moved).circuit())
+            with jax.enable_x64(True):
+                moved = np.asarray(retract(point, h * x))
+            there = statevector(ansatz.with_blocks(exact_matrices(moved, block)).circuit())
             losses.append((1 - fidelity(here, there)) / h**2)
-        assert np.mean(losses) == pytest.approx(x @ metric[number] @ x, rel=1e-3)
+        assert np.mean(losses) == pytest.approx(x[number] @ metric[number] @ x[number], rel=1e-3)
 
 
 def test_metric_halves_the_evaluations_on_a_chain_with_fields():

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from aqc import compile_evolution
 from aqc.gates import pauli
 from aqc.mps import MPS
-from aqc.observables import Observables, bond_densities, bond_densities_dense, compare
+from aqc.observables import (
+    Observables,
+    bond_densities,
+    bond_densities_dense,
+    compare,
+    entanglement_entropies,
+)
 from reference import random_chain, random_product, xxz
 
 
@@ -86,3 +92,22 @@ def test_result_holds_the_emitted_circuits_values(pairs):
     assert found["energy"]["target"] == pytest.approx(-1.3, abs=2e-2)
     angle = np.arcsin(np.sqrt(result.certificate.infidelity))
     assert 0 < found["z"]["max_error"] <= 2 * np.sin(angle) + 1e-12  # any |A| <= 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_entropies_are_those_of_the_reduced_density_matrices(seed):
+    state = random_mps(6, 5, seed)
+    vector = state.to_dense() / np.linalg.norm(state.to_dense())
+    expected = []
+    for sites in range(1, 6):
+        half = vector.reshape(2**sites, -1)
+        weights = np.linalg.eigvalsh(half @ half.conj().T)
+        weights = weights[weights > 1e-14]
+        expected.append(-float(weights @ np.log2(weights)))
+    assert max(expected) > 0.5
+    assert entanglement_entropies(state) == pytest.approx(expected, abs=1e-10)
+
+
+def test_a_product_has_no_entropy():
+    product = MPS.product(random_product(5, seed=1))
+    assert entanglement_entropies(product) == pytest.approx(np.zeros(4), abs=1e-12)

@@ -50,6 +50,7 @@ FULL = {
     "optimizer": {"name": "optax_adam", "max_steps": 0},
     "circuit": {"basis": "rzz", "coupling_map": [[0, 1], [1, 2], [2, 1], [2, 3]]},
     "limits": {"threads": 1, "memory_gb": 0.5},
+    "powers": [],
     "seed": 7,
 }
 
@@ -87,6 +88,7 @@ def test_three_lines_suffice():
         "optimizer": {"name": "riemannian_lbfgs", "max_steps": 200},
         "circuit": {"basis": "cx", "coupling_map": None},
         "limits": {"threads": 2, "memory_gb": 8.0},
+        "powers": [],
         "seed": 0,
     }
 
@@ -195,7 +197,7 @@ problems = st.fixed_dictionaries(
         ),
         "ansatz": st.fixed_dictionaries({"layers": st.integers(1, 50)}),
         "objective": st.sampled_from(["log_density", "infidelity"]),
-        "overlap": st.sampled_from(["auto", "exact", "dense"]),
+        "overlap": st.sampled_from(["auto", "exact", "truncated", "dense"]),
         "limits": st.fixed_dictionaries({"memory_gb": st.floats(0.1, 1e3)}),
         "seed": st.integers(0, 2**32 - 1),
     },
@@ -226,7 +228,7 @@ def schema_fields(schema):
 def test_the_schema_describes_every_field_by_example(mode):
     schema = Problem.model_json_schema(mode=mode)
     fields = list(schema_fields(schema))
-    assert len(fields) == 29
+    assert len(fields) == 30
     for name, field in fields:
         if "$ref" in field:  # a group is described where it is defined
             group = schema["$defs"][field["$ref"].removeprefix("#/$defs/")]

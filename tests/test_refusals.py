@@ -40,7 +40,7 @@ def refuse(data):
         ({"time": float("-inf")}, "/time", "`time` must be finite, but is -inf."),
         ({"time": 10**400}, "/time", "`time` must be a number, but is an integer of 1329 bits."),
         ({"time": 1j}, "/time", "`time` must be a number, but is 1j."),
-        ({"mode": "unitary"}, "/mode", '`mode` must be "state", but is "unitary".'),
+        ({"mode": "process"}, "/mode", '`mode` must be "state" or "unitary", but is "process".'),
         ({"seed": -1}, "/seed", "`seed` must be at least 0, but is -1."),
         ({"seed": 1.0}, "/seed", "`seed` must be an integer, but is 1.0."),
         ({"seed": True}, "/seed", "`seed` must be an integer, but is true."),
@@ -94,7 +94,11 @@ def refuse(data):
         ({"ansatz": {"order": 4}}, "/ansatz/order", "must be at most 2, but is 4."),
         ({"ansatz": {"block": "cx2"}}, "/ansatz/block", 'must be "su4", but is "cx2".'),
         ({"objective": "fidelity"}, "/objective", 'must be "log_density", "infidelity" or "flip"'),
-        ({"overlap": "mps"}, "/overlap", 'must be "auto", "exact" or "dense", but is "mps".'),
+        (
+            {"overlap": "mps"},
+            "/overlap",
+            'must be "auto", "exact", "truncated" or "dense", but is "mps".',
+        ),
         ({"optimizer": {"name": "adam"}}, "/optimizer/name", 'or "auon", but is "adam".'),
         (
             {"optimizer": {"max_steps": -1}},

@@ -4,12 +4,13 @@ import importlib
 
 import typer
 
-from aqc_service.commands import db, serve, worker
+from aqc_service.commands import db, serve
+from aqc_service.worker_commands import app as worker
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 app.add_typer(db, name="db")
 app.command()(serve)
-app.command()(worker)
+app.add_typer(worker, name="worker")
 
 
 @app.command()

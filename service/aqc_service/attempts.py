@@ -64,6 +64,7 @@ class Attempts:
         *,
         wall_seconds: float,
         cpu_seconds: float,
+        peak_bytes: int = 0,
         points: Iterable[Iterable[float]] = (),
         best: dict[str, Any] | None = None,
     ) -> bool:
@@ -73,6 +74,7 @@ class Attempts:
             progress: {stage, fraction, evaluations, infidelity}.
             wall_seconds: Used so far, over all attempts.
             cpu_seconds: The same.
+            peak_bytes: Most memory so far; 0 where nobody looked.
             points: Pairs (evaluations, infidelity) since the last report.
             best: The best circuit so far, if there is a new one.
 
@@ -83,6 +85,7 @@ class Attempts:
             "progress": progress,
             "wall_seconds": wall_seconds,
             "cpu_seconds": cpu_seconds,
+            **_peak(peak_bytes),
         }
         if best is not None:
             values["best"] = best
@@ -104,6 +107,7 @@ class Attempts:
         artifacts: Iterable[Artifact] = (),
         wall_seconds: float,
         cpu_seconds: float,
+        peak_bytes: int = 0,
     ) -> Job | None:
         """End a job; its files must be on disk already.
 
@@ -124,10 +128,10 @@ class Attempts:
                 at_attempt=job.attempt,
                 came_from=_ACTIVE,
                 data=_present(reason=reason, message=message, result=result),
-                finished_at=now(connection),
                 **_present(reason=reason, message=message, result=result),
                 wall_seconds=wall_seconds,
                 cpu_seconds=cpu_seconds,
+                **_peak(peak_bytes),
             )
             rows = [asdict(file) for file in artifacts]
             if ended is not None and rows:
@@ -135,14 +139,14 @@ class Attempts:
         return ended
 
     def hand_back(
-        self, job: Job, *, wall_seconds: float, cpu_seconds: float, why: str
+        self, job: Job, *, wall_seconds: float, cpu_seconds: float, peak_bytes: int = 0, why: str
     ) -> Job | None:
         """Queue a job again whose attempt ended early; one being cancelled is cancelled.
 
         Args:
             why: What happened, for the event.
         """
-        spent = {"wall_seconds": wall_seconds, "cpu_seconds": cpu_seconds}
+        spent = {"wall_seconds": wall_seconds, "cpu_seconds": cpu_seconds, **_peak(peak_bytes)}
         with writing(self._engine) as connection:
             return _release(connection, job, why, spent)
 
@@ -151,7 +155,7 @@ class Attempts:
 
         Args:
             why: What happened, to follow "because".
-            spent: wall_seconds and cpu_seconds, if known.
+            spent: wall_seconds, cpu_seconds and peak_bytes, if known.
 
         Returns:
             The job, None when this attempt is no longer the current one: then nothing changed.
@@ -179,7 +183,6 @@ class Attempts:
                 data={"reason": "worker_lost", "message": message},
                 reason="worker_lost",
                 message=message,
-                finished_at=now(connection),
             )
 
     def held_by(self, worker_ids: Iterable[str] | None = None) -> list[Job]:
@@ -215,9 +218,12 @@ def _release(connection: sa.Connection, job: Job, why: str, spent: dict[str, Any
         "cancelled",
         at_attempt=job.attempt,
         came_from=("cancelling",),
-        finished_at=now(connection),
         **spent,
     )
+
+
+def _peak(peak_bytes: int) -> dict[str, int]:
+    return {"peak_bytes": peak_bytes} if peak_bytes else {}
 
 
 def _present(**values: Any) -> dict[str, Any]:

@@ -22,11 +22,10 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
         and None before its first evaluation.
     """
     from aqc.ansatz import Ansatz
-    from aqc.blocks import BLOCKS
-    from aqc.fit import unitary
     from aqc.interop import files, qasm
     from aqc.interop.synthesis import synthesize, two_qubit_counts
     from aqc.optimize import State
+    from aqc.points import exact_matrices
 
     best: dict[str, Any] = {"infidelity": None, "evaluations": 0}
     history: list[list[float]] = []
@@ -34,13 +33,16 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
         blocks = arrays["blocks"]
     else:
         state = State.restored(arrays)
-        matrices = BLOCKS[problem.ansatz.block].matrices(state.point)  # type: ignore[arg-type]
-        blocks = unitary(np.asarray(matrices))
+        blocks = exact_matrices(state.point, str(arrays["block"]))
         best = {"infidelity": state.history[-1][1], "evaluations": state.evaluations}
         history = [list(point) for point in state.history]
     ansatz = Ansatz.framed(arrays, blocks)
     circuit = synthesize(
-        ansatz.circuit(), problem.circuit.basis, problem.circuit.coupling_map, problem.seed
+        ansatz.circuit(),
+        problem.circuit.basis,
+        problem.circuit.coupling_map,
+        problem.seed,
+        swaps=problem.mode == "state",
     ).circuit
     gates, depth = two_qubit_counts(circuit)
     stage = directory / f"best-{ansatz.layers}-{best['evaluations']}"

@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from aqc_service import tables
+from aqc_service import tables, tally
 from aqc_service.database import now
 from aqc_service.records import Job
-from aqc_service.states import predecessors
+from aqc_service.states import TERMINAL, predecessors
 
 
 def new_id() -> str:
@@ -89,7 +89,9 @@ def move(
         data: What the event says besides the state.
         **values: Other columns to set.
     """
-    return change(
+    if state in TERMINAL:
+        values["finished_at"] = now(connection)
+    moved = change(
         connection,
         job_id,
         {"state": state, **values},
@@ -98,6 +100,9 @@ def move(
         states=predecessors(state) if came_from is None else came_from,
         at_attempt=at_attempt,
     )
+    if moved is not None and state in TERMINAL:
+        tally.count_end(connection, moved)
+    return moved
 
 
 def append_event(

@@ -1,4 +1,4 @@
-"""The commands serve, worker and db; src/aqc/commands.py finds them by their entry points."""
+"""The commands serve and db; src/aqc/commands.py finds them by their entry points."""
 
 import contextlib
 from collections.abc import Iterator
@@ -70,19 +70,6 @@ def upgrade(data_dir: DataDir = None) -> None:
     typer.echo(f"The database {settings.shown_url} is up to date.")
 
 
-def worker(data_dir: DataDir = None) -> None:
-    """Take jobs from the queue and run them, until SIGTERM."""
-    from aqc_service import logs, processes
-    from aqc_service.worker import Worker
-
-    processes.follow_supervisor()
-    processes.wait_at_gate()
-    settings = read_settings(data_dir=data_dir)
-    logs.configure(as_json=settings.log_json)
-    with storage_errors():
-        Worker(settings).run()
-
-
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
@@ -93,12 +80,12 @@ def serve(
     ] = None,
 ) -> None:
     """Run the whole service on this machine: the API, a worker, and what watches over both."""
-    from aqc_service import logs
+    from aqc_service import keys, logs
     from aqc_service.database import make_data_directory
     from aqc_service.supervisor import Supervisor
 
     settings = read_settings(host=host, port=port, data_dir=data_dir, allow_open=allow_open)
-    settings.check_exposure()
+    settings.check_exposure(lambda: keys.exist(settings))
     logs.configure(as_json=settings.log_json)
     with storage_errors():
         make_data_directory(settings.data_dir)

@@ -75,6 +75,8 @@ def run(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
 def _largest_errors(full: dict[str, Any]) -> dict[str, Any]:
     """Return the observables without the lists that grow with the chain."""
     found = full["observables"]
+    if found is None:  # of a unitary
+        return {"observables": None}
     largest = {name: {"max_error": found[name]["max_error"]} for name in ("z", "zz")}
     return {"observables": {"energy": found["energy"], **largest}}
 

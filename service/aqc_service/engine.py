@@ -18,13 +18,13 @@ from aqc_service.settings import ServiceSettings
 if TYPE_CHECKING:
     from dbos import DBOSClient
 
-QUEUES = ("cpu",)
 _APPLICATION = "aqc"
 _WORKFLOW = "run_job"
 # Constant: with DBOS's own default, a hash of the code, an upgrade would strand queued jobs.
 _VERSION = "1"
 _POLL_SECONDS = 0.1
 _HIGHEST_PRIORITY = 100
+_FOR_EVER = 10**9
 _client_lock = threading.Lock()
 
 
@@ -187,6 +187,15 @@ class Engine:
             self._client.register_queue(
                 queue, worker_concurrency=self._slots, polling_interval_sec=_POLL_SECONDS
             )
+
+    def stop_taking(self) -> threading.Thread:
+        """Take no more jobs; return a thread that ends when the running ones have ended."""
+        from dbos import DBOS
+
+        options = {"workflow_completion_timeout_sec": _FOR_EVER}
+        thread = threading.Thread(target=DBOS.destroy, kwargs=options, daemon=True)
+        thread.start()
+        return thread
 
     def stop_worker(self) -> None:
         """Take no more jobs; the running ones can no longer report to DBOS."""

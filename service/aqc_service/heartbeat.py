@@ -26,6 +26,7 @@ class Heartbeat:
         seconds: Between two signs.
         on_each: Called after each sign.
         on_dead: Called when the row says that this worker is dead.
+        on_draining: Called when it says that it shall take no more jobs.
     """
 
     def __init__(
@@ -38,9 +39,10 @@ class Heartbeat:
         *,
         on_each: Callable[[], None],
         on_dead: Callable[[], None],
+        on_draining: Callable[[], None],
     ):
         self._engine, self._id, self._seconds = engine, worker_id, seconds
-        self._on_each, self._on_dead = on_each, on_dead
+        self._on_each, self._on_dead, self._on_draining = on_each, on_dead, on_draining
         self._end = threading.Event()
         self._register(queues, slots)
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -66,22 +68,27 @@ class Heartbeat:
     def _beat(self) -> None:
         while not self._end.wait(self._seconds):
             try:
-                if not self._sign():
+                state = self._sign()
+                if state is None:
                     log.error("this worker was declared dead; it ends", worker_id=self._id)
                     self._on_dead()
+                elif state == "draining":
+                    self._on_draining()
                 self._on_each()
             except (StorageError, sa.exc.SQLAlchemyError) as error:
                 log.error("no sign of life could be written", error=str(error))
 
-    def _sign(self) -> bool:
+    def _sign(self) -> str | None:
+        """Give a sign of life; return what the worker is to do, None when it is dead."""
         worker = tables.worker
         with writing(self._engine) as connection:
-            found = connection.execute(
+            state: str | None = connection.scalar(
                 sa.update(worker)
-                .where(worker.c.id == self._id, worker.c.state == "alive")
+                .where(worker.c.id == self._id, worker.c.state != "dead")
                 .values(heartbeat_at=now(connection))
+                .returning(worker.c.state)
             )
-        return found.rowcount == 1
+        return state
 
     def stop(self) -> None:
         """End the thread and remove the row."""

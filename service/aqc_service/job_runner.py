@@ -36,6 +36,7 @@ class JobRunner:
         nursery: Children.
         settings: Limits and directories.
         on_stale: Called when another worker has taken over a job of this one.
+        on_end: Called when a job has ended.
     """
 
     def __init__(
@@ -45,9 +46,10 @@ class JobRunner:
         nursery: Nursery,
         settings: ServiceSettings,
         on_stale: Callable[[], NoReturn],
+        on_end: Callable[[Job], None],
     ):
         self._worker_id, self._attempts, self._nursery = worker_id, attempts, nursery
-        self._settings, self._on_stale = settings, on_stale
+        self._settings, self._on_stale, self._on_end = settings, on_stale, on_end
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._busy = 0
@@ -98,6 +100,8 @@ class JobRunner:
                 with self._lock:
                     self._busy -= 1
             log.info("attempt ended", state=ended and ended.state, code=code)
+            if ended is not None and ended.is_terminal:
+                self._patiently(lambda: self._on_end(ended))
         return ended is not None and ended.state == "queued" and not self._stopping.is_set()
 
     def _run_to_end(self, job: Job) -> tuple[Job | None, int | None]:

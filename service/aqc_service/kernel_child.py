@@ -50,8 +50,10 @@ def main(parent: int, threads: int, memory_bytes: int) -> NoReturn:
     _send(replies, {"kind": "ready"})
     calls = sys.stdin.buffer
     while line := calls.readline():
+        began = time.process_time()
         call = json.loads(line)
-        _send(replies, *_reply(call, calls.read(call["size"])))
+        header, answer = _reply(call, calls.read(call["size"]))
+        _send(replies, {**header, "cpu_seconds": time.process_time() - began}, answer)
     os._exit(0)
 
 

@@ -44,6 +44,7 @@ def submit(
             kind="kernel",
             name=f"{call['kernel']}/{call['operation']}",
             num_qubits=0,
+            input_bytes=sum(map(len, body)),
             memory_bytes=0,
             body_hash=digest.hexdigest(),
             **given,

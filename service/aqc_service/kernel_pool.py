@@ -42,10 +42,12 @@ class Reply:
         kind: "answer", "long", "unreadable", "refused", "memory" or "broken" as the process says;
             "slow" when it was stopped at the time limit, "lost" when it died.
         body: The answer, or [[pointer, sentence], ...] of what was refused.
+        cpu_seconds: What it took; of a call that was stopped, the time until then.
     """
 
     kind: str
     body: bytes = b""
+    cpu_seconds: float = 0.0
 
 
 class _Lost(Exception):
@@ -81,7 +83,7 @@ class _Process:
                 self._write(header, body)
                 return self._read()
         except _Lost:
-            return Reply("slow" if timer.has_fired else "lost")
+            return Reply("slow", b"", seconds) if timer.has_fired else Reply("lost")
 
     def _limited(self, seconds: float) -> "_Limit":
         return _Limit(seconds, self.kill)
@@ -105,7 +107,7 @@ class _Process:
         body = self._process.stdout.read(header["size"])
         if len(body) < header["size"]:
             raise _Lost
-        return Reply(header["kind"], body)
+        return Reply(header["kind"], body, header.get("cpu_seconds", 0.0))
 
     @property
     def is_alive(self) -> bool:

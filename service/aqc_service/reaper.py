@@ -14,6 +14,7 @@ import structlog
 
 from aqc_service import tables
 from aqc_service.attempts import Attempts
+from aqc_service.creation import release_all
 from aqc_service.database import now, reading, writing
 from aqc_service.engine import Engine
 from aqc_service.retention import sweep
@@ -65,6 +66,7 @@ class Reaper:
                     )
             for queue, job_ids in self._engine.orphans(alive).items():
                 self._engine.hand_back(job_ids, queue)
+            release_all(self._database, self._engine)
             if time.monotonic() >= self._sweep_at:
                 sweep(self._store, self._keep_days)
                 self._sweep_at = time.monotonic() + _SWEEP_SECONDS
@@ -86,7 +88,7 @@ class Reaper:
         worker = tables.worker
         with reading(self._database) as connection:
             oldest = now(connection) - self._grace
-            rows = connection.execute(sa.select(worker).where(worker.c.state == "alive")).all()
+            rows = connection.execute(sa.select(worker).where(worker.c.state != "dead")).all()
         dead = [row.id for row in rows if row.heartbeat_at < oldest or _is_gone(row)]
         if not dead:
             return
@@ -97,7 +99,7 @@ class Reaper:
     def _alive(self) -> set[str]:
         worker = tables.worker
         with reading(self._database) as connection:
-            query = sa.select(worker.c.id).where(worker.c.state == "alive")
+            query = sa.select(worker.c.id).where(worker.c.state != "dead")
             return set(connection.scalars(query))
 
 

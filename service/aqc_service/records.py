@@ -59,6 +59,12 @@ class Job:
     retry_of: str | None
     idempotency_key: str | None
     request_id: str | None
+    batch_id: str | None
+    batch_index: int | None
+    held: bool
+    run_quota: int | None
+    input_bytes: int
+    peak_bytes: int
 
     @property
     def is_terminal(self) -> bool:
@@ -93,6 +99,29 @@ class Artifact:
     sha256: str
     media_type: str
     path: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Jobs that were made of one template.
+
+    Attributes:
+        mode: "product" or "zip".
+        template: What all jobs have in common, as JSON text.
+        axes: {JSON pointer: values}, as JSON text.
+        size: Number of jobs that it was made of.
+    """
+
+    id: str
+    name: str | None
+    owner: str | None
+    mode: str
+    template: str
+    axes: str
+    size: int
+    created_at: datetime
+    body_hash: str
+    idempotency_key: str | None
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def sweep(store: Store, keep_days: float) -> int:
     for job_id in _talkative(store):
         _thin(store, job_id)
     _forget_dead_workers(store, keep_days)
+    _forget_empty_batches(store, keep_days)
     _remove_orphans(store)
     return deleted
 
@@ -97,6 +98,14 @@ def _forget_dead_workers(store: Store, keep_days: float) -> None:
         connection.execute(
             sa.delete(worker).where(worker.c.state == "dead", worker.c.heartbeat_at < oldest)
         )
+
+
+def _forget_empty_batches(store: Store, keep_days: float) -> None:
+    batch, job = tables.batch, tables.job
+    with writing(store.engine) as connection:
+        oldest = now(connection) - timedelta(days=keep_days)
+        has_jobs = sa.exists().where(job.c.batch_id == batch.c.id)
+        connection.execute(sa.delete(batch).where(batch.c.created_at < oldest, ~has_jobs))
 
 
 def _remove_orphans(store: Store) -> None:

@@ -85,6 +85,7 @@ class Run:
         self._has_news = False
         self._best: dict[str, Any] | None = None
         self._cpu_before = self._cpu = 0.0
+        self._peak = 0
         self._left_before = 0.0  # bytes that the jobs before it left in the child
 
     @property
@@ -94,11 +95,12 @@ class Run:
         return self.job.wall_seconds + used
 
     @property
-    def spent(self) -> dict[str, float]:
+    def spent(self) -> dict[str, Any]:
         """What the job has used, over all attempts."""
         return {
             "wall_seconds": self.wall_seconds,
             "cpu_seconds": self.job.cpu_seconds + self._cpu,
+            "peak_bytes": max(self.job.peak_bytes, self._peak),
         }
 
     def __call__(self) -> Outcome:
@@ -201,6 +203,7 @@ class Run:
         resident, cpu, processes = self.child.usage()
         memory = resident - self._left_before
         if self._began is not None:
+            self._peak = max(self._peak, resident)
             self._cpu = max(self._cpu, cpu - self._cpu_before)
         if processes > _MAX_PROCESSES:
             self._stop(

@@ -1,14 +1,16 @@
 """What the service is told by its environment: variables that begin with AQC_."""
 
 import ipaddress
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from aqc.errors import InputError
+from aqc_service.quota import Quota
 
 
 class ServiceSettings(BaseSettings):
@@ -37,6 +39,15 @@ class ServiceSettings(BaseSettings):
 
     allow_open: bool = False
     """Let everyone who reaches the API use it, also from other machines."""
+
+    keys: Literal["auto", "on", "off"] = "auto"
+    """Whether the API asks for keys; auto: on a public address, unless `allow_open` is set."""
+
+    quota: Quota = Quota()
+    """What each owner of keys may have; a key may say otherwise. As JSON: {"running": 4}."""
+
+    device: Literal["cpu", "gpu"] = "cpu"
+    """What a worker computes on, and so the queue that it serves."""
 
     slots: Annotated[int, Field(ge=1, le=256)] = 1
     """Jobs that one worker runs at a time; the same for all workers of one database."""
@@ -111,20 +122,41 @@ class ServiceSettings(BaseSettings):
         except ValueError:
             return self.host != "localhost"
 
-    def check_exposure(self) -> None:
-        """Refuse to serve everyone on a public address unless told to.
-
-        Raises:
-            InputError: If the address is public and `allow_open` is not set.
+    @property
+    def keys_required(self) -> bool:
+        """Whether the API answers only those who have a key.
 
         Example:
-            >>> ServiceSettings(host="127.0.0.1").check_exposure()
+            >>> ServiceSettings(host="0.0.0.0").keys_required, ServiceSettings().keys_required
+            (True, False)
         """
-        if self.is_public and not self.allow_open:
-            raise InputError(
-                f"The host must be a loopback address such as 127.0.0.1, but is {self.host}; there "
-                f"everyone could use the service. Say --allow-open if that is wanted.",
-            )
+        if self.keys == "auto":
+            return self.is_public and not self.allow_open
+        return self.keys == "on"
+
+    def check_exposure(self, has_keys: Callable[[], bool]) -> None:
+        """Refuse to serve everyone on a public address unless told to.
+
+        Args:
+            has_keys: Tells whether there is a valid key; only asked where it matters.
+
+        Raises:
+            InputError: If the address is public, `allow_open` is not set and there are no keys.
+
+        Example:
+            >>> ServiceSettings(host="127.0.0.1").check_exposure(lambda: False)
+        """
+        if not self.is_public or self.allow_open or (self.keys_required and has_keys()):
+            return
+        remedy = (
+            "Make a key by `aqc key create --owner NAME`, or say --allow-open if that is wanted."
+            if self.keys_required
+            else "Leave AQC_KEYS=off out, or say --allow-open if that is wanted."
+        )
+        raise InputError(
+            f"The host must be a loopback address such as 127.0.0.1, but is {self.host}; there "
+            f"everyone could use the service. {remedy}",
+        )
 
     @property
     def jobs_dir(self) -> Path:

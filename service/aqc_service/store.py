@@ -5,44 +5,24 @@ import shutil
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import sqlalchemy as sa
 
 from aqc.errors import AqcError
-from aqc_service import tables
-from aqc_service.changes import append_event, move, new_id, to_job
+from aqc_service import accounts, tables, tally
+from aqc_service.changes import move, to_job
+from aqc_service.creation import Caller, IdempotencyConflict, JobQueue, NewJob, insert_jobs
 from aqc_service.database import make_data_directory, now, open_engine, reading, writing
 from aqc_service.records import Artifact, Event, Job, Worker
 from aqc_service.settings import ServiceSettings
 from aqc_service.states import TERMINAL
 
-QUEUE = "cpu"
 MAX_PAGE = 200
-
-
-class IdempotencyConflict(AqcError):
-    """The Idempotency-Key was used before with another body."""
 
 
 class JobNotFinished(AqcError):
     """Only a finished job can be deleted."""
-
-
-class JobQueue(Protocol):
-    """What the store needs of the engine that hands jobs to workers."""
-
-    def warm_up(self) -> None:
-        """Do ahead of a transaction what takes long the first time."""
-
-    def enqueue(self, connection: sa.Connection, job_id: str, queue: str, priority: int) -> None:
-        """Queue a job within a transaction of ours."""
-
-    def cancel(self, job_ids: Sequence[str]) -> None:
-        """Take jobs out of the queue that are still in it."""
-
-    def forget(self, job_ids: Sequence[str]) -> None:
-        """Delete what the engine knows of jobs."""
 
 
 class Store:
@@ -53,15 +33,30 @@ class Store:
         jobs_dir: Where each job has a directory of its name.
         queue: Hands jobs to workers.
         grace_seconds: A worker silent for so long is not counted as alive.
+        caller: Whose jobs it shows and makes; those of others are not there.
     """
 
     def __init__(
-        self, engine: sa.Engine, jobs_dir: Path, queue: JobQueue, grace_seconds: float = 5.0
+        self,
+        engine: sa.Engine,
+        jobs_dir: Path,
+        queue: JobQueue,
+        grace_seconds: float = 5.0,
+        caller: Caller = Caller(),  # noqa: B008 - frozen
     ):
         self.engine = engine
         self.jobs_dir = jobs_dir
         self.queue = queue
+        self.caller = caller
         self._grace = timedelta(seconds=grace_seconds)
+
+    def of(self, caller: Caller) -> "Store":
+        """Return this store as a caller sees it."""
+        return Store(self.engine, self.jobs_dir, self.queue, self._grace.total_seconds(), caller)
+
+    def mine(self, owner: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+        """Return the condition that a row is the caller's."""
+        return sa.true() if self.caller.owner is None else owner == self.caller.owner
 
     @classmethod
     def open(cls, settings: ServiceSettings) -> Self:
@@ -87,115 +82,86 @@ class Store:
         self,
         problem_json: str,
         *,
-        num_qubits: int,
-        memory_bytes: int,
-        body_hash: str,
-        kind: str = "compile",
-        name: str | None = None,
         tags: Iterable[str] = (),
-        priority: int = 0,
-        wall_limit: float | None = None,
-        owner: str | None = None,
-        idempotency_key: str | None = None,
-        request_id: str | None = None,
-        retry_of: str | None = None,
         job_id: str | None = None,
+        **fields: Any,
     ) -> tuple[Job, bool]:
         """Store a job and queue it, in one transaction.
 
         Args:
             problem_json: problem.json, checked and with all defaults.
-            body_hash: Of the request's body; decides whether a key was used for the same.
-            priority: Higher runs earlier, 0 to 100.
-            idempotency_key: Two calls with one key and body give one job.
+            tags: Words to filter by.
             job_id: From `new_id`, where files of the job had to be there before it.
+            **fields: The other fields of `NewJob`.
 
         Returns:
             The job, and whether it was there before.
 
         Raises:
             IdempotencyConflict: If the key was used with another body.
+            QuotaExceeded: If the owner has too much already.
             StorageError: If the database cannot be written.
         """
-        tags = tuple(dict.fromkeys(tags))
-        values = {
-            "id": job_id or new_id(),
-            "kind": kind,
-            "queue": QUEUE,
-            "state": "queued",
-            "name": name,
-            "tags": list(tags),
-            "priority": priority,
-            "owner": owner,
-            "problem": problem_json,
-            "body_hash": body_hash,
-            "num_qubits": num_qubits,
-            "attempt": 0,
-            "lost": 0,
-            "version": 1,
-            "cpu_seconds": 0.0,
-            "wall_seconds": 0.0,
-            "wall_limit": wall_limit,
-            "memory_bytes": memory_bytes,
-            "cancel_requested": False,
-            "retry_of": retry_of,
-            "idempotency_key": idempotency_key,
-            "request_id": request_id,
-        }
+        new = NewJob(problem_json, tags=tuple(tags), id=job_id, **fields)
+        self.queue.warm_up()  # not while the database waits for us
         try:
-            return self._insert(values, tags)
+            with writing(self.engine) as connection:
+                found = self._replayed(connection, new)
+                if found is not None:
+                    return found, True
+                return insert_jobs(connection, self.queue, [new], self.caller)[0], False
         except sa.exc.IntegrityError:
             # Another process used the key between our look and our insert.
             with reading(self.engine) as connection:
-                found = self._replayed(connection, values)
+                found = self._replayed(connection, new)
             if found is None:
                 raise
             return found, True
 
-    def _insert(self, values: dict[str, Any], tags: tuple[str, ...]) -> tuple[Job, bool]:
-        self.queue.warm_up()  # not while the database waits for us
-        with writing(self.engine) as connection:
-            found = self._replayed(connection, values)
-            if found is not None:
-                return found, True
-            job_id = values["id"]
-            row = connection.execute(
-                sa.insert(tables.job)
-                .values(created_at=now(connection), **values)
-                .returning(*tables.job.c)
-            ).one()
-            if tags:
-                connection.execute(
-                    sa.insert(tables.job_tag), [{"job_id": job_id, "tag": tag} for tag in tags]
-                )
-            append_event(connection, job_id, 1, "state", {"state": "queued"})
-            self.queue.enqueue(connection, job_id, values["queue"], values["priority"])
-            return to_job(row), False
-
-    def _replayed(self, connection: sa.Connection, values: dict[str, Any]) -> Job | None:
-        key = values["idempotency_key"]
-        if key is None:
+    def _replayed(self, connection: sa.Connection, new: NewJob) -> Job | None:
+        if new.idempotency_key is None:
             return None
         job = tables.job
         row = connection.execute(
             sa.select(job).where(
-                sa.func.coalesce(job.c.owner, "") == (values["owner"] or ""),
-                job.c.idempotency_key == key,
+                sa.func.coalesce(job.c.owner, "") == (self.caller.owner or ""),
+                job.c.idempotency_key == new.idempotency_key,
             )
         ).one_or_none()
         if row is None:
             return None
-        if row.body_hash != values["body_hash"]:
+        if row.body_hash != new.body_hash:
             raise IdempotencyConflict(
-                f"The Idempotency-Key {key} was used before with another body; use a new key."
+                f"The Idempotency-Key {new.idempotency_key} was used before with another body; "
+                f"use a new key."
             )
         return to_job(row)
+
+    def check_cpu(self) -> None:
+        """Refuse a caller who used up the day's CPU time.
+
+        Raises:
+            QuotaExceeded: It is used up.
+        """
+        owner, quota = self.caller.owner, self.caller.quota
+        if owner is None or quota is None or quota.cpu_seconds_per_day is None:
+            return
+        with reading(self.engine) as connection:
+            accounts.check_cpu(quota, accounts.measure(connection, owner))
+
+    def charge(self, cpu_seconds: float) -> None:
+        """Write CPU time that no job used to the caller's account."""
+        if self.caller.owner is None:
+            return
+        with writing(self.engine) as connection:
+            tally.charge(connection, self.caller.owner, cpu_seconds)
 
     def get(self, job_id: str) -> Job | None:
         """Return a job, None if there is none of this id."""
         with reading(self.engine) as connection:
+            job = tables.job
             row = connection.execute(
-                sa.select(tables.job).where(tables.job.c.id == job_id)
+                sa.select(job).where(job.c.id == job_id, self.mine(job.c.owner))
             ).one_or_none()
         return None if row is None else to_job(row)
 
@@ -205,6 +171,7 @@ class Store:
         state: str | None = None,
         kind: str | None = None,
         tag: str | None = None,
+        batch_id: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> tuple[Sequence[Job], str | None]:
@@ -218,7 +185,10 @@ class Store:
             Jobs, and the cursor of the next page or None.
         """
         job = tables.job
-        query = sa.select(job).order_by(job.c.id.desc()).limit(min(limit, MAX_PAGE) + 1)
+        query = sa.select(job).where(self.mine(job.c.owner))
+        query = query.order_by(job.c.id.desc()).limit(min(limit, MAX_PAGE) + 1)
+        if batch_id is not None:
+            query = query.where(job.c.batch_id == batch_id)
         if state is not None:
             query = query.where(job.c.state == state)
         if kind is not None:
@@ -257,7 +227,6 @@ class Store:
                 "cancelled",
                 came_from=("queued",),
                 cancel_requested=True,
-                finished_at=now(connection),
             )
             if job is None:
                 job = move(
@@ -300,8 +269,8 @@ class Store:
             name=old.name,
             tags=old.tags,
             priority=old.priority,
+            queue=old.queue,
             wall_limit=old.wall_limit,
-            owner=old.owner,
             idempotency_key=idempotency_key,
             request_id=request_id,
             retry_of=job_id,
@@ -341,12 +310,28 @@ class Store:
         found = {artifact.name: artifact.path for artifact in self.artifacts(job_id)}
         return self.jobs_dir / found[name] if name in found else None
 
-    def workers(self) -> Sequence[Worker]:
-        """Return the workers that are alive."""
+    def workers(self, states: Sequence[str] = ("alive",)) -> Sequence[Worker]:
+        """Return the workers that give signs of life.
+
+        Args:
+            states: alive: takes jobs; draining: only ends those that it has.
+        """
         worker = tables.worker
         with reading(self.engine) as connection:
             query = sa.select(worker).where(
-                worker.c.state != "dead", worker.c.heartbeat_at > now(connection) - self._grace
+                worker.c.state.in_(tuple(states)),
+                worker.c.heartbeat_at > now(connection) - self._grace,
             )
             rows = connection.execute(query.order_by(worker.c.started_at)).all()
         return [Worker(**{**row._mapping, "queues": tuple(row.queues)}) for row in rows]
+
+    def drain(self, worker_id: str) -> bool:
+        """Let a worker end its jobs and then leave; return whether it took jobs until now."""
+        worker = tables.worker
+        with writing(self.engine) as connection:
+            found = connection.execute(
+                sa.update(worker)
+                .where(worker.c.id == worker_id, worker.c.state == "alive")
+                .values(state="draining")
+            )
+        return found.rowcount == 1

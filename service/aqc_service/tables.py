@@ -59,8 +59,16 @@ job = sa.Table(
     sa.Column("retry_of", sa.String(32)),
     sa.Column("idempotency_key", sa.String(255)),
     sa.Column("request_id", sa.String(64)),
+    sa.Column("batch_id", sa.String(32)),
+    sa.Column("batch_index", sa.Integer),
+    sa.Column("held", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("run_quota", sa.Integer),
+    sa.Column("input_bytes", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    sa.Column("peak_bytes", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sa.Index("job_by_state", "state", "id"),
     sa.Index("job_by_worker", "worker_id", "state"),
+    sa.Index("job_by_batch", "batch_id", "batch_index"),
+    sa.Index("job_by_owner", "owner", "state"),
 )
 # A missing owner is an owner too, so that the key is unique also where there are no owners.
 sa.Index(
@@ -111,4 +119,57 @@ worker = sa.Table(
     sa.Column("started_at", UTCDateTime, nullable=False),
     sa.Column("heartbeat_at", UTCDateTime, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
+)
+
+batch = sa.Table(
+    "batch",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.Text),
+    sa.Column("owner", sa.String(64)),
+    sa.Column("mode", sa.String(16), nullable=False),
+    # As text, which keeps the order of the axes.
+    sa.Column("template", sa.Text, nullable=False),
+    sa.Column("axes", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("body_hash", sa.String(64), nullable=False),
+    sa.Column("idempotency_key", sa.String(255)),
+)
+sa.Index(
+    "batch_idempotency",
+    sa.func.coalesce(batch.c.owner, ""),
+    batch.c.idempotency_key,
+    unique=True,
+)
+
+api_key = sa.Table(
+    "api_key",
+    metadata,
+    sa.Column("prefix", sa.String(16), primary_key=True),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("owner", sa.String(64), nullable=False),
+    sa.Column("scope", sa.String(16), nullable=False),
+    sa.Column("quota", sa.JSON, nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("expires_at", UTCDateTime),
+    sa.Column("revoked_at", UTCDateTime),
+)
+
+# CPU time of finished work by owner and hour: what was deleted since is still in it.
+usage = sa.Table(
+    "usage",
+    metadata,
+    sa.Column("owner", sa.String(64), primary_key=True),
+    sa.Column("hour", UTCDateTime, primary_key=True),
+    sa.Column("cpu_seconds", sa.Float, nullable=False),
+)
+
+# What the metrics count; it only grows, whatever is deleted.
+tally = sa.Table(
+    "tally",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("label", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Float, nullable=False),
 )

@@ -24,6 +24,7 @@ __all__ = [
     "Problem",
     "Progress",
     "Target",
+    "TimeEvolvedState",
     "TruncationError",
     "UnsupportedGateError",
     "__version__",
@@ -34,6 +35,7 @@ __all__ = [
     "compile_state",
     "compile_times",
     "estimate",
+    "live",
     "make_target",
 ]
 
@@ -48,6 +50,7 @@ _HOME = {
     "Problem": "aqc.problem",
     "Progress": "aqc.progress",
     "Target": "aqc.target",
+    "TimeEvolvedState": "aqc.qiskit_plugin.evolved_state",
     "TruncationError": "aqc.errors",
     "UnsupportedGateError": "aqc.errors",
     "certify": "aqc.certify",
@@ -57,6 +60,7 @@ _HOME = {
     "compile_state": "aqc.compile",
     "compile_times": "aqc.series",
     "estimate": "aqc.estimate",
+    "live": "aqc.live",
     "make_target": "aqc.targets",
 }
 
@@ -79,8 +83,10 @@ if TYPE_CHECKING:
     )
     from aqc.estimate import estimate
     from aqc.hamiltonian import Hamiltonian
+    from aqc.live import live
     from aqc.problem import Problem
     from aqc.progress import Progress
+    from aqc.qiskit_plugin.evolved_state import TimeEvolvedState
     from aqc.result import CompileResult
     from aqc.series import compile_times
     from aqc.target import Target

@@ -19,7 +19,8 @@ class Ansatz:
     left to right.
 
     Attributes:
-        state: The product state that the first layer meets, shape (n, 2).
+        state: The product state that the first layer meets, shape (n, 2); for operators the Bell
+            pairs of all inputs and their references, shape (n, 2, 2).
         layers: Number of brick layers L >= 1.
         blocks: Unitary matrices, shape (number of blocks, 4, 4).
         block: Name of the block type, a key of `aqc.blocks.BLOCKS`.
@@ -39,7 +40,6 @@ class Ansatz:
         *,
         layers: int,
         order: int | None,
-        block: str = "su4",
     ) -> "Ansatz":
         """Return the ansatz that equals a shallow product formula.
 
@@ -49,7 +49,6 @@ class Ansatz:
             state: One-qubit states, shape (n, 2).
             layers: Brick layers: 2k + 1 for k steps of order 2, 2k for k steps of order 1.
             order: 2 for odd `layers`, 1 for even.
-            block: Name of the block type.
 
         Raises:
             InputError: If `order` does not go with `layers`.
@@ -68,12 +67,17 @@ class Ansatz:
             )
         steps = layers // 2
         trotter = brick_layers(hamiltonian, time, steps, order)
-        return cls(state, layers, np.concatenate([layer.gates for layer in trotter]), block)
+        return cls(state, layers, np.concatenate([layer.gates for layer in trotter]))
 
     @property
     def num_qubits(self) -> int:
         """Number of qubits."""
         return len(self.state)
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the circuit stands for all its inputs, and not for one state alone."""
+        return self.state.ndim == 3
 
     @property
     def bonds(self) -> list[list[int]]:
@@ -86,12 +90,16 @@ class Ansatz:
 
     def frame(self) -> dict[str, np.ndarray]:
         """Return all but the blocks as named arrays: what a checkpoint needs beside them."""
-        return {"product": self.state, "layers": np.array(self.layers)}
+        return {
+            "product": self.state,
+            "layers": np.array(self.layers),
+            "block": np.array(self.block),
+        }
 
     @classmethod
     def framed(cls, frame: dict[str, np.ndarray], blocks: np.ndarray) -> "Ansatz":
         """Return the ansatz of a `frame` with its blocks."""
-        return cls(frame["product"], int(frame["layers"]), blocks)
+        return cls(frame["product"], int(frame["layers"]), blocks, str(frame["block"]))
 
     def deepened(self, layers: int) -> "Ansatz":
         """Return the same circuit with identity layers behind it, `layers` in all.
@@ -131,8 +139,9 @@ class Ansatz:
         return replace(self, state=state, blocks=blocks)
 
     def circuit(self) -> Circuit:
-        """Return the circuit on |0...0>: preparation of the product state, then the blocks."""
-        gates = [Gate((j,), preparation(state)) for j, state in enumerate(self.state)]
+        """Return the circuit: preparation of the product state from |0...0>, then the blocks."""
+        states = self.state[:0] if self.is_operator else self.state
+        gates = [Gate((j,), preparation(state)) for j, state in enumerate(states)]
         positions = [j for bonds in self.bonds for j in bonds]
         blocks = zip(positions, self.blocks, strict=True)
         gates += [Gate((j, j + 1), matrix) for j, matrix in blocks]

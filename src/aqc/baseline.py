@@ -66,15 +66,17 @@ def best_trotter(
     Args:
         hamiltonian: A chain.
         time: t, in units of 1/energy.
-        state: One-qubit states, shape (n, 2), or an MPS with its center on site 0.
-        target: The state to compare with.
+        state: One-qubit states, shape (n, 2), or an MPS with its center on site 0; for operators
+            the Bell pairs of an `Ansatz`.
+        target: What to compare with.
         depth: CX depth of the compiled circuit.
         preparation: CX depth and number of CX of the circuit that makes an MPS as `state`; they
             are part of the depths and numbers compared.
         max_bond: Largest bond dimension of the simulation.
     """
+    operator = not isinstance(state, MPS) and state.ndim == 3
     formulas = [
-        (order, build, *_shallowest(build, hamiltonian, time, order, depth, preparation))
+        (order, build, *_shallowest(build, hamiltonian, time, order, depth, preparation, operator))
         for order in (1, 2, 4)
         for build in _builders(hamiltonian)
     ]
@@ -107,12 +109,13 @@ def _shallowest(
     order: int,
     depth: int,
     preparation: tuple[int, int],
+    operator: bool,
 ) -> tuple[int, list[Layer], tuple[int, int]]:
     """Return steps, layers and cost of the fewest steps that are at least `depth` deep."""
     steps = 1
     while True:
         layers = build(hamiltonian, time, steps, order)
-        cost = cx_cost(layers, hamiltonian.num_qubits, preparation)
+        cost = cx_cost(layers, hamiltonian.num_qubits, preparation, operator=operator)
         if cost[0] >= depth or cost[0] == preparation[0]:  # no depth at all: nothing to evolve
             return steps, layers, cost
         steps += 1
@@ -136,9 +139,16 @@ def fields_apart(hamiltonian: Hamiltonian, time: float, steps: int, order: int) 
 
 
 def cx_cost(
-    layers: list[Layer], num_qubits: int, preparation: tuple[int, int] = (0, 0)
+    layers: list[Layer],
+    num_qubits: int,
+    preparation: tuple[int, int] = (0, 0),
+    *,
+    operator: bool = False,
 ) -> tuple[int, int]:
-    """Return (CX depth, number of CX) of layers on a product state, or behind a preparation."""
+    """Return (CX depth, number of CX) of layers on a product state, or behind a preparation.
+
+    As an operator, no gate is simpler for being the first one.
+    """
     depth = [preparation[0]] * num_qubits
     total = preparation[1]
     counts: dict[int, list[int]] = {}  # layers of a formula share their arrays
@@ -149,7 +159,7 @@ def cx_cost(
             counts[id(layer.gates)] = [cx_count(gate) for gate in layer.gates]
         for number, count in enumerate(counts[id(layer.gates)]):
             left = layer.first_bond + 2 * number
-            if depth[left] == depth[left + 1] == 0:
+            if depth[left] == depth[left + 1] == 0 and not operator:
                 count = min(count, 1)
             depth[left] = depth[left + 1] = max(depth[left], depth[left + 1]) + count
             total += count

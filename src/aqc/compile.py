@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ from aqc.given import GivenCircuit
 from aqc.hamiltonian import Hamiltonian
 from aqc.inline import as_problem, inline
 from aqc.mps import MPS, right_canonical
-from aqc.observables import Observables, bond_densities, compare
 from aqc.problem import Problem
 from aqc.progress import Progress, Report, Stopwatch
 from aqc.result import CompileResult
@@ -45,7 +45,7 @@ def compile_evolution(
     checkpoint: Path | None = None,
     **settings: Any,
 ) -> CompileResult:
-    """Return a shallow circuit that prepares exp(-iHt)|psi_0>.
+    """Return a shallow circuit that prepares exp(-iHt)|psi_0>, or in unitary mode is exp(-iHt).
 
     Args:
         hamiltonian: An open chain, in any of the forms that name one: a Hamiltonian, Qiskit's
@@ -54,8 +54,8 @@ def compile_evolution(
         progress: Called with a `Progress` as the compile goes on.
         checkpoint: Directory to keep the work in, and to go on from.
         **settings: The other fields of problem.json, such as initial_state="neel",
-            ansatz={"layers": 9} or goal={"infidelity": 1e-3}; target may be a `Target` that was
-            made before.
+            ansatz={"layers": 9} or goal={"infidelity": 1e-3}; mode="unitary" asks for a circuit
+            that does the same to every input; target may be a `Target` that was made before.
 
     Returns:
         The circuit with its certificate.
@@ -180,11 +180,11 @@ def compile_problem(
         Checkpoints(checkpoint, problem.to_json()) if isinstance(checkpoint, Path) else checkpoint
     )
     with watch.stage("import"):
-        from aqc.certify import measure
+        from aqc.certificates import certify_for
+        from aqc.certify_unitary import UnitaryCertificate
         from aqc.depths import chosen, fit_depths
-        from aqc.interop.fusion import from_zeros
-        from aqc.interop.routing import chain_circuit
-        from aqc.interop.synthesis import synthesize, two_qubit_counts
+        from aqc.emission import emit, survival
+        from aqc.interop.synthesis import two_qubit_counts
 
     with watch.stage("target"):
         target = _target(problem, report, kept, target)
@@ -194,7 +194,8 @@ def compile_problem(
         return start_ansatz(problem, target.mps, layers)
 
     with watch.stage("optimize"):
-        depths = fit_depths(problem, target.mps, start, report, kept, warm, least)
+        judge = partial(survival, problem) if problem.goal.device else None
+        depths = fit_depths(problem, target.mps, start, report, kept, judge, warm, least)
     compiling = sum(depth.compile_seconds for depth in depths)
     watch.move("compile", compiling)
     watch.move("optimize", -compiling)
@@ -203,26 +204,13 @@ def compile_problem(
     optimum = fitted.optimum
     report(Progress("certify", 0.0, optimum.evaluations, optimum.infidelity))
     with watch.stage("certify"):
-        compiled = from_zeros(fitted.ansatz.circuit())
-        emitted = synthesize(
-            compiled, problem.circuit.basis, problem.circuit.coupling_map, problem.seed
-        )
+        emitted = emit(problem, fitted.ansatz)
         gates, depth = two_qubit_counts(emitted.circuit)
-        chain = emitted.circuit
-        if emitted.layout is not None:
-            chain = chain_circuit(emitted.circuit, emitted.layout)
-        cx_depth = depth  # of the chain in CX, where Trotter's formulas are counted too
-        if problem.circuit.basis != "cx" or emitted.layout is not None:
-            cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
         with ThreadPoolExecutor(1) as beside:
-            trotter = beside.submit(_baseline, problem, target, cx_depth)
-            # Qubits that only helped routing come last and must end in |0>.
-            certificate, measured = measure(chain, target.padded(chain.num_qubits))
-            observed = problem.to_hamiltonian() if problem.hamiltonian else None
-            observables = compare(
-                Observables.of(measured.densities[: problem.num_qubits - 1], observed),
-                Observables.of(bond_densities(target.mps), observed),
-            )
+            trotter = beside.submit(_baseline, problem, target, emitted.cx_depth)
+            certificate, observables = certify_for(problem, emitted.chain, target)
+            if isinstance(certificate, UnitaryCertificate):
+                emitted.circuit.global_phase += certificate.global_phase
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))
     return CompileResult(
         problem=problem,
@@ -300,7 +288,7 @@ def _status(problem: Problem, depths: "Sequence[Depth]", fitted: "Depth", infide
     """The certificate has the last word on whether the goal is reached."""
     if any(depth.optimum.status == "interrupted" for depth in depths):
         return "interrupted"
-    if infidelity <= problem.goal.infidelity:
+    if infidelity <= problem.goal.infidelity or problem.goal.device is not None:
         return "goal_reached"
     if problem.ansatz.layers == "auto":
         return "max_depth_reached"

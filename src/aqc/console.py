@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from aqc.progress import Progress, Report
 
-_STAGES = {
+STAGES = {
     "import": "loading libraries",
     "target": "computing the target state",
     "compile": "compiling the contraction",
@@ -53,19 +53,26 @@ def bar() -> Iterator["Report"]:
             if progress.stage not in lines:
                 for line in lines.values():
                     display.update(line, total=1.0, completed=1.0)
-                description = _STAGES.get(progress.stage, progress.stage)
+                description = STAGES.get(progress.stage, progress.stage)
                 lines[progress.stage] = display.add_task(description, total=None, state="")
             display.update(
                 lines[progress.stage],
                 total=None if progress.fraction is None else 1.0,
                 completed=progress.fraction,
-                state=_state(progress),
+                state=describe(progress),
             )
 
         yield report
 
 
-def _state(progress: "Progress") -> str:
+def describe(progress: "Progress") -> str:
+    """Return layers, evaluations and infidelity so far, in words.
+
+    Example:
+        >>> from aqc.progress import Progress
+        >>> describe(Progress("optimize", 0.1, 20, 0.0123))
+        '20 evaluations, infidelity 0.0123'
+    """
     parts = [f"{progress.layers} layers"] if progress.layers else []
     parts += [f"{progress.evaluations} evaluations"] if progress.evaluations else []
     if progress.infidelity is not None:
@@ -87,7 +94,7 @@ def stage_lines() -> Iterator["Report"]:
         if step not in seen:
             seen.add(step)
             layers = f" {progress.layers} layers" if progress.layers else ""
-            typer.echo(f"aqc: {_STAGES.get(progress.stage, progress.stage)}{layers}", err=True)
+            typer.echo(f"aqc: {STAGES.get(progress.stage, progress.stage)}{layers}", err=True)
 
     yield report
 
@@ -159,9 +166,11 @@ def summary(result: dict[str, Any]) -> str:
         "infidelity": f"{_short(result['infidelity'])} (goal {goal:.3g}) after "
         f"{optimizer['evaluations']} evaluations",
         "bound": bound(result["certificate"]),
-        "observables": _largest_errors(result["observables"]),
+        **_on_inputs(result["certificate"]),
         "two-qubit gates": f"{result['two_qubit_gates']}, depth {result['two_qubit_depth']}",
     }
+    if result["observables"] is not None:
+        rows["observables"] = _largest_errors(result["observables"])
     if trotter is not None:
         rows["best Trotter"] = (
             f"infidelity {_short(trotter['infidelity'])}{_ratio(result)}: order "
@@ -187,12 +196,16 @@ def sweep_table(sweep: list[dict[str, Any]]) -> str:
         layers  infidelity  not optimized  evaluations  status
              3        0.01           0.25           40  stalled
     """
+    on_device = "total_fidelity" in sweep[0]
     lines = ["layers  infidelity  not optimized  evaluations  status"]
     lines += [
         f"{entry['layers']:6}  {_short(entry['infidelity']):>10}  "
         f"{_short(entry['start_infidelity']):>13}  {entry['evaluations']:11}  {entry['status']}"
         for entry in sweep
     ]
+    if on_device:  # the fidelity of what the device makes: the circuit's own times the noise's
+        column = [" on device", *(f"{entry['total_fidelity']:10.4f}" for entry in sweep)]
+        lines = [f"{line[:6]}{more}{line[6:]}" for line, more in zip(lines, column, strict=True)]
     return "\n".join(lines)
 
 
@@ -226,6 +239,23 @@ def bound(certificate: dict[str, Any]) -> str:
     return f"at most {value:.3g} from the exact evolution ({kind})"
 
 
+def _on_inputs(certificate: dict[str, Any]) -> dict[str, str]:
+    """Return the rows of a unitary's certificate."""
+    if "average_gate_fidelity" not in certificate:
+        return {}
+    rows = {
+        "of all inputs": f"average fidelity {certificate['average_gate_fidelity']:.9g}, worst "
+        f"error {_short(certificate['spectral_distance'])} in norm "
+        f"({certificate['spectral_kind']})"
+    }
+    for power in certificate["powers"]:
+        measured = power["infidelity"]
+        rows[f"power {power['power']}"] = (
+            "" if measured is None else f"infidelity {_short(measured)}, "
+        ) + f"at most {_short(power['infidelity_bound'])}"
+    return rows
+
+
 def certificate_table(certificate: dict[str, Any]) -> str:
     """Return a certificate in two columns.
 
@@ -238,6 +268,7 @@ def certificate_table(certificate: dict[str, Any]) -> str:
     rows = {
         "infidelity": _short(certificate["infidelity"]),
         "bound": bound(certificate),
+        **_on_inputs(certificate),
         "of the target": f"truncation {certificate['target_truncation']:.3g}, "
         f"Trotter error {certificate['target_trotter_estimate']:.3g}",
         "simulated by": f"{certificate['method']}, truncation "

@@ -37,7 +37,19 @@ def crossing_layers(layers: int) -> int:
     return max(1, layers // 2)
 
 
-def choose_engine(num_qubits: int, layers: int, chi: int, method: str = "auto") -> str:
+def dense_qubits(operator: bool) -> int:
+    """Return the most qubits that vectors serve: an operator is one on twice as many.
+
+    Example:
+        >>> dense_qubits(False), dense_qubits(True)
+        (14, 7)
+    """
+    return MAX_DENSE_QUBITS // 2 if operator else MAX_DENSE_QUBITS
+
+
+def choose_engine(
+    num_qubits: int, layers: int, chi: int, method: str = "auto", *, operator: bool = False
+) -> str:
     """Return "exact", "truncated" or "dense", for "auto" the one with less work.
 
     Args:
@@ -45,24 +57,36 @@ def choose_engine(num_qubits: int, layers: int, chi: int, method: str = "auto") 
         layers: Brick layers.
         chi: The target's bond dimension.
         method: "auto", "exact", "truncated" or "dense".
+        operator: Whether operators are compared, not states.
 
     Raises:
-        InputError: If "dense" is asked for more qubits than a state vector serves.
+        InputError: If "dense" is asked for more qubits than a state vector serves, or
+            "truncated" for operators.
 
     Example:
         >>> choose_engine(50, 9, 48), choose_engine(50, 25, 48), choose_engine(10, 55, 32)
         ('exact', 'truncated', 'dense')
     """
-    if method == "dense" and num_qubits > MAX_DENSE_QUBITS:
+    most = dense_qubits(operator)
+    if method == "dense" and num_qubits > most:
         raise InputError(
-            f'`overlap` = "dense" must have at most {MAX_DENSE_QUBITS} qubits, but has '
+            f'`overlap` = "dense" must have at most {most} qubits, but has '
             f'{num_qubits}; use "exact".',
+            "/overlap",
+        )
+    if method == "truncated" and operator:
+        raise InputError(
+            '`overlap` = "truncated" must not be asked for in unitary mode; use "exact".',
             "/overlap",
         )
     if method != "auto":
         return method
-    engines = ["exact", "dense"] if num_qubits <= MAX_DENSE_QUBITS else ["exact", "truncated"]
-    return min(engines, key=lambda engine: work(num_qubits, layers, chi, engine))
+    if num_qubits <= most:
+        engines = ["exact", "dense"]
+    else:
+        engines = ["exact"] if operator else ["exact", "truncated"]
+    shape = num_qubits, layers, chi
+    return min(engines, key=lambda engine: work(*shape, engine, operator=operator))
 
 
 def truncated_bond(chi: int) -> int:
@@ -75,7 +99,7 @@ def truncated_bond(chi: int) -> int:
     return padded_bond(int(_TRUNCATED_BOND * chi) + 1)
 
 
-def work(num_qubits: int, layers: int, chi: int, engine: str) -> float:
+def work(num_qubits: int, layers: int, chi: int, engine: str, *, operator: bool = False) -> float:
     """Return the complex multiplications of one value and gradient.
 
     Example:
@@ -83,26 +107,42 @@ def work(num_qubits: int, layers: int, chi: int, engine: str) -> float:
         True
     """
     if engine == "dense":
-        return 3.0 * 4 * 2**num_qubits * layers * num_qubits / 2
+        return 3.0 * 4 * _vector(num_qubits, operator) * layers * num_qubits / 2
     if engine == "truncated":
         products = _TRUNCATED_PRODUCTS * float(truncated_bond(chi)) ** 3
         return _TRUNCATED_SLOWNESS * layers * num_qubits / 2 * products
     cells, depth = (num_qubits + 1) // 2, crossing_layers(layers)
     chi = padded_bond(chi)
-    return 3.0 * cells * _boundary(depth) * (16 * depth * chi + 2 * chi**2)
+    return 3.0 * cells * _boundary(depth, operator) * (16 * depth * chi + 2 * chi**2)
 
 
-def is_brief(num_qubits: int, layers: int, chi: int, engine: str, evaluations: int) -> bool:
+def is_brief(
+    num_qubits: int,
+    layers: int,
+    chi: int,
+    engine: str,
+    evaluations: int,
+    *,
+    operator: bool = False,
+) -> bool:
     """Return whether code that is compiled sooner wins over code that runs faster.
 
     Example:
         >>> is_brief(20, 5, 16, "exact", 200), is_brief(100, 11, 48, "exact", 200)
         (True, False)
     """
-    return work(num_qubits, layers, chi, engine) * evaluations < _BRIEF_WORK
+    return work(num_qubits, layers, chi, engine, operator=operator) * evaluations < _BRIEF_WORK
 
 
-def memory(num_qubits: int, layers: int, chi: int, engine: str, itemsize: int = 16) -> float:
+def memory(
+    num_qubits: int,
+    layers: int,
+    chi: int,
+    engine: str,
+    itemsize: int = 16,
+    *,
+    operator: bool = False,
+) -> float:
     """Return the bytes of one value and gradient: what the way back needs is kept on the way.
 
     Measured for 3 to 13 layers and bond dimensions up to 370: a cell keeps about m + 1.5
@@ -114,7 +154,8 @@ def memory(num_qubits: int, layers: int, chi: int, engine: str, itemsize: int = 
         True
     """
     if engine == "dense":
-        return itemsize * 2.0**num_qubits * ((layers + 1) // 2) * (num_qubits + 1)
+        vector = _vector(num_qubits, operator)
+        return itemsize * vector * ((layers + 1) // 2) * (num_qubits + 1)
     if engine == "truncated":
         # Of every layer the pairs of both families and, in their environments, of one more; what
         # a step and a copy of the largest segment add.
@@ -122,10 +163,19 @@ def memory(num_qubits: int, layers: int, chi: int, engine: str, itemsize: int = 
         return itemsize * num_qubits / 2 * pair * (5 * (layers + 1) + 12)
     cells, depth = (num_qubits + 1) // 2, crossing_layers(layers)
     chi = padded_bond(chi)
-    boundary = _boundary(depth) * chi
-    return itemsize * (cells * ((depth + 1.5) * boundary + 20 * chi**2) + 8 * boundary)
+    boundary, target = _boundary(depth, operator) * chi, _references(operator) * 20 * chi**2
+    return itemsize * (cells * ((depth + 1.5) * boundary + target) + 8 * boundary)
 
 
-def _boundary(depth: int) -> float:
-    """Return 4**depth; beyond any machine it stops growing, where a float would overflow."""
-    return 4.0 ** min(depth, 300)
+def _references(operator: bool) -> int:
+    """Return the size of a cell's references: those of two qubits for operators."""
+    return 4 if operator else 1
+
+
+def _vector(num_qubits: int, operator: bool) -> float:
+    return 2.0 ** ((2 if operator else 1) * num_qubits)
+
+
+def _boundary(depth: int, operator: bool) -> float:
+    """Return r 4**depth; beyond any machine it stops growing, where a float would overflow."""
+    return _references(operator) * 4.0 ** min(depth, 300)

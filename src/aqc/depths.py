@@ -40,6 +40,7 @@ class Depth:
         start: "own", "shallower" for the best shallower fit, or "earlier" for that of an earlier
             time.
         start_infidelity: 1 - F of its own start, before any optimization.
+        noise_fidelity: What a device's noise leaves of it, where the goal names a device.
     """
 
     ansatz: Ansatz
@@ -47,6 +48,7 @@ class Depth:
     compile_seconds: float
     start: str
     start_infidelity: float
+    noise_fidelity: float | None = None
 
     @property
     def layers(self) -> int:
@@ -58,6 +60,12 @@ class Depth:
         """1 - F as the optimizer left it."""
         return self.optimum.infidelity
 
+    @property
+    def total_fidelity(self) -> float:
+        """F times what the noise leaves of it."""
+        noise = 1.0 if self.noise_fidelity is None else self.noise_fidelity
+        return (1 - self.infidelity) * noise
+
     def to_dict(self) -> dict[str, Any]:
         """Return the depth's entry of `sweep` in result.json."""
         return {
@@ -67,7 +75,11 @@ class Depth:
             "start": self.start,
             "evaluations": self.optimum.evaluations,
             "status": self.optimum.status,
+            **({} if self.noise_fidelity is None else self._on_device()),
         }
+
+    def _on_device(self) -> dict[str, float | None]:
+        return {"noise_fidelity": self.noise_fidelity, "total_fidelity": self.total_fidelity}
 
 
 def fit_depths(
@@ -76,6 +88,7 @@ def fit_depths(
     start: Start,
     report: Report,
     kept: Checkpoints | None = None,
+    survival: Callable[[Ansatz], float] | None = None,
     warm: Warm | None = None,
     least: int = 1,
 ) -> tuple[Depth, ...]:
@@ -88,6 +101,8 @@ def fit_depths(
         start: Returns the own start of a number of layers.
         report: Called with a `Progress` after every step.
         kept: Where work is kept, and where it goes on from.
+        survival: Returns what a device's noise leaves of a circuit, where the goal names a device:
+            then "auto" goes on as long as the state on the device gets better.
         warm: Returns more starts of a number of layers.
         least: Where the search for the fewest layers begins.
 
@@ -96,10 +111,20 @@ def fit_depths(
     """
     layers = problem.ansatz.layers
     deepest = deepest_layers(problem, target.max_bond) if layers == "auto" else 0
-    done = _restored(kept, start)
-    while (depth := next_depth(layers, _reached(done, problem), deepest, least)) is not None:
+
+    def judged(depth: Depth) -> Depth:
+        return replace(depth, noise_fidelity=survival(depth.ansatz)) if survival else depth
+
+    done = [judged(depth) for depth in _restored(kept, start)]
+
+    def following() -> int | None:
+        if survival and layers == "auto":
+            return next_on_device({depth.layers: depth.total_fidelity for depth in done}, deepest)
+        return next_depth(layers, _reached(done, problem), deepest, least)
+
+    while (depth := following()) is not None:
         others = warm(depth) if warm else ()
-        done.append(_fit_one(problem, target, start, others, depth, done, report, kept))
+        done.append(judged(_fit_one(problem, target, start, others, depth, done, report, kept)))
         if done[-1].optimum.status == "interrupted":
             break
         if kept and not isinstance(layers, int):
@@ -111,9 +136,11 @@ def chosen(depths: tuple[Depth, ...], goal: float) -> Depth:
     """Return the shallowest depth that reaches the goal, or else the best one.
 
     Args:
-        depths: In ascending order.
+        depths: In ascending order; with noise fidelities the best product is taken.
         goal: The infidelity asked for.
     """
+    if depths[0].noise_fidelity is not None:
+        return max(depths, key=lambda depth: depth.total_fidelity)
     reached = [depth for depth in depths if depth.infidelity <= goal]
     return reached[0] if reached else min(depths, key=lambda depth: depth.infidelity)
 
@@ -143,6 +170,32 @@ def next_depth(
         return enough - 1 if enough > least and enough - 1 not in reached else None
     tried = max(reached, default=least - 2)
     return min(tried + 2, deepest) if tried < deepest else None
+
+
+def next_on_device(totals: dict[int, float], deepest: int) -> int | None:
+    """Return the number of layers to fit next, or None when the best one is known.
+
+    Odd depths (Trotter's second order) are tried until two in a row are worse than the best one,
+    then its two neighbors.
+
+    Args:
+        totals: The fidelity on the device at each depth that was fitted.
+        deepest: Most layers.
+
+    Example:
+        >>> next_on_device({1: 0.5, 3: 0.8}, 9), next_on_device({1: 0.5, 3: 0.8, 5: 0.7, 7: 0.6}, 9)
+        (5, 2)
+        >>> next_on_device({1: 0.5, 2: 0.6, 3: 0.8, 4: 0.7, 5: 0.7, 7: 0.6}, 9) is None
+        True
+    """
+    if not totals:
+        return 1
+    best = max(totals, key=lambda depth: totals[depth])
+    odd = max(depth for depth in totals if depth % 2)
+    if odd < best + 4 and odd + 2 <= deepest:
+        return odd + 2
+    near = (best - 1, best + 1)
+    return next((depth for depth in near if 1 <= depth <= deepest and depth not in totals), None)
 
 
 def _reached(done: list[Depth], problem: Problem) -> dict[int, bool]:
@@ -192,7 +245,7 @@ def _fit_one(
         overlap_method=problem.overlap,
         optimizer=method_named(problem.optimizer.name, most, BLOCKS[first.block].num_parameters),
         max_evaluations=most,
-        goal=0.0 if isinstance(problem.ansatz.layers, tuple) else problem.goal.infidelity,
+        goal=0.0 if _goes_on(problem) else problem.goal.infidelity,
         accuracy=problem.goal.infidelity,
         on_step=on_step,
         resume=_state(kept, layers),
@@ -205,6 +258,11 @@ def _fit_one(
         names[fitted.start],
         float(-np.expm1(logs[0])) if logs else fitted.optimum.history[0][1],
     )
+
+
+def _goes_on(problem: Problem) -> bool:
+    """Whether every depth is fitted as far as it goes."""
+    return isinstance(problem.ansatz.layers, tuple) or problem.goal.device is not None
 
 
 def _state(kept: Checkpoints | None, layers: int) -> State | None:

@@ -35,6 +35,8 @@ _MAX_CIRCUIT_BOND = 1024
 _DEEPEST_SEARCHED = 65
 # From here on qiskit-aer's matrix product states certify.
 _STATEVECTOR_QUBITS = 16
+# In unitary mode so many matrices at once certify up to here.
+_MATRICES, _MATRIX_QUBITS = 8.0, 10
 
 # Seconds on the machine where they were measured, whose products of matrices (complex128, one
 # thread) had this rate in multiplications per second.
@@ -172,7 +174,7 @@ def deepest_layers(problem: Problem, chi: int) -> int:
     """Return the most layers that the search for the fewest may try: those that fit into memory.
 
     A few qubits never need so many: twice the layers whose parameters (nine for each block, its
-    one-qubit gates counted once) outnumber those of a state reach any state.
+    one-qubit gates counted once) outnumber those of a state reach any state, and so of a unitary.
 
     Args:
         problem: What problem.json holds.
@@ -189,7 +191,8 @@ def deepest_layers(problem: Problem, chi: int) -> int:
 def _deepest(problem: Problem, seen: Forecast) -> int:
     n, most = problem.num_qubits, _DEEPEST_SEARCHED
     if n <= MAX_DENSE_QUBITS:
-        most = 2 * math.ceil(2 ** (n + 1) / (4.5 * (n - 1)))
+        parameters = 4**n if problem.mode == "unitary" else 2 ** (n + 1)
+        most = 2 * math.ceil(parameters / (4.5 * (n - 1)))
     limit = problem.limits.memory_gb * 1e9
     # Not a bisection: where another engine takes over, deeper circuits may need less.
     fitting = (layers for layers in range(1, most + 1) if _needed(problem, seen, layers) <= limit)
@@ -220,21 +223,22 @@ def _circuit_bond(problem: Problem, seen: Forecast, layers: int) -> int:
 
     A block multiplies the rank of its cut by at most 4; the first layer, on a product, by 2.
     """
-    odd_cut, even_cut = 4.0 ** min(layers // 2, 30), 2 * 4.0 ** min((layers - 1) // 2, 30)
+    first = 4 if problem.mode == "unitary" else 2
+    odd_cut, even_cut = 4.0 ** min(layers // 2, 30), first * 4.0 ** min((layers - 1) // 2, 30)
     return int(min(seen.circuit_bond, max(odd_cut, even_cut), _MAX_CIRCUIT_BOND))
 
 
 def _needed(problem: Problem, seen: Forecast, layers: int) -> float:
     """Return the bytes of the largest phase."""
-    n, chi = problem.num_qubits, seen.bond
-    target = 32.0 * n * chi**2
-    engine = choose_engine(n, layers, chi, problem.overlap)
+    n, chi, operator = problem.num_qubits, seen.bond, problem.mode == "unitary"
+    target = (64.0 if operator else 32.0) * n * chi**2
+    engine = choose_engine(n, layers, chi, problem.overlap, operator=operator)
     compiling = _COMPILING + (_COMPILING_PER_LAYER * layers if engine == "exact" else 0)
-    if is_brief(n, layers, chi, engine, problem.optimizer.max_steps):
+    if is_brief(n, layers, chi, engine, problem.optimizer.max_steps, operator=operator):
         compiling = _COMPILING_BRIEF
     phases = [
         3 * target,
-        target + compiling + memory(n, layers, chi, engine),
+        target + compiling + memory(n, layers, chi, engine, operator=operator),
         2 * target + _COMPILED + _certifying(problem, seen, layers),
     ]
     return _LIBRARIES + max(phases) + _WRITING_PER_QUBIT * n
@@ -242,6 +246,9 @@ def _needed(problem: Problem, seen: Forecast, layers: int) -> float:
 
 def _certifying(problem: Problem, seen: Forecast, layers: int) -> float:
     n = problem.num_qubits
+    if problem.mode == "unitary":
+        matrices = 16.0 * _MATRICES * 4.0**n if n <= _MATRIX_QUBITS else 0.0
+        return max(matrices, 64.0 * n * _circuit_bond(problem, seen, layers) ** 2)
     if n <= _STATEVECTOR_QUBITS:
         return 64.0 * 2**n
     return _CIRCUIT_COPIES * 32.0 * n * _circuit_bond(problem, seen, layers) ** 2
@@ -254,10 +261,12 @@ def _seconds(problem: Problem, seen: Forecast, layers: int) -> float:
     depths = problem.ansatz.layers if isinstance(problem.ansatz.layers, tuple) else (layers,)
     if problem.ansatz.layers == "auto":
         depths = tuple(range(1, layers + 1, 2))
-    seconds = evolved * (_EVOLVE_PER_GATE + _EVOLVE_PER_SQUARE * chi**2)
+    operator = problem.mode == "unitary"
+    # Sites of four levels: as many numbers as with twice the bond dimension.
+    seconds = evolved * (_EVOLVE_PER_GATE + _EVOLVE_PER_SQUARE * chi**2 * (4 if operator else 1))
     for depth in depths:
-        engine = choose_engine(n, depth, chi, problem.overlap)
-        one = _EVALUATE + _EVALUATE_PER_PRODUCT * work(n, depth, chi, engine)
+        engine = choose_engine(n, depth, chi, problem.overlap, operator=operator)
+        one = _EVALUATE_PER_PRODUCT * work(n, depth, chi, engine, operator=operator) + _EVALUATE
         seconds += _COMPILE + _COMPILE_PER_LAYER * min(depth, 13)
         seconds += problem.optimizer.max_steps * one
     simulated = _CERTIFY_PER_SQUARE * _circuit_bond(problem, seen, layers) ** 2

@@ -19,7 +19,7 @@ from aqc.target import Target
 from aqc.threads import one_blas_thread
 from aqc.trotter import Layer, evolution_layers, optimized_schedule, splits_exactly
 
-TRUNCATION_SHARE = 0.7
+TRUNCATION_SHARE, COARSE_TRUNCATION = 0.7, 1.5
 # The state with steps of 2 dt is 16 times farther from the truth than the one with dt, so their
 # distance is 15 times the error; 10 leaves room for the next order.
 _RICHARDSON = 10.0
@@ -97,34 +97,55 @@ def evolve_within(
             progress=progress,
         )
         return Target(evolved.mps, evolved.angle, 0.0, True, evolved.weight, 1, evolver)
-    budget = TRUNCATION_SHARE * allowed
-    steps = guess_steps(hamiltonian, sites, time, 0.7 * (allowed - budget))
-    while True:
-        evolved = run(
+
+    def fine(steps: int) -> tebd.Evolution:
+        return run(
             hamiltonian,
             state,
             time,
             steps=steps,
-            angle=budget,
+            angle=TRUNCATION_SHARE * allowed,
             max_bond=max_bond,
             limit=0.85 * allowed,
-            progress=_part(progress, 0.0, 0.7),
+            progress=part(progress, 0.0, 0.7),
         )
-        # Truncation of the coarse run is divided by 10 with the rest: it may be cruder.
-        coarse = tebd.apply_layers(
+
+    def coarse(steps: int) -> tebd.Evolution:
+        return tebd.apply_layers(
             state,
-            evolution_layers(hamiltonian, time, steps // 2),
-            angle=1.5 * allowed,
+            evolution_layers(hamiltonian, time, steps),
+            angle=COARSE_TRUNCATION * allowed,
             max_bond=max_bond,
-            progress=_part(progress, 0.7, 1.0),
+            progress=part(progress, 0.7, 1.0),
         )
-        trotter = angle_between(evolved.mps, coarse.mps) / _RICHARDSON
+
+    steps = guess_steps(hamiltonian, sites, time, 0.7 * (1 - TRUNCATION_SHARE) * allowed)
+    evolved, trotter, steps = converge(fine, coarse, steps, allowed)
+    return Target(evolved.mps, evolved.angle, trotter, False, evolved.weight, steps, evolver)
+
+
+def converge(
+    fine: Callable[[int], tebd.Evolution],
+    coarse: Callable[[int], tebd.Evolution],
+    steps: int,
+    allowed: float,
+) -> tuple[tebd.Evolution, float, int]:
+    """Return an evolution of enough fourth-order steps, its product formula's error, and the steps.
+
+    Args:
+        fine: Evolves by a number of steps, within `TRUNCATION_SHARE` of the angle allowed.
+        coarse: The same for half as many; its truncation is divided by 10 with the rest, so it
+            may be cruder.
+        steps: To begin with, even.
+        allowed: The angle that truncation and the product formula may take together.
+    """
+    while True:
+        evolved = fine(steps)
+        trotter = angle_between(evolved.mps, coarse(steps // 2).mps) / _RICHARDSON
         if evolved.angle + trotter <= allowed:
-            return Target(
-                evolved.mps, evolved.angle, trotter, False, evolved.weight, steps, evolver
-            )
-        excess = trotter / (0.8 * (allowed - budget))
-        steps = _even(max(steps * excess**0.25, steps + 2))
+            return evolved, trotter, steps
+        excess = trotter / (0.8 * (1 - TRUNCATION_SHARE) * allowed)
+        steps = even(max(steps * excess**0.25, steps + 2))
 
 
 def check_phases(hamiltonian: Hamiltonian, time: float) -> None:
@@ -172,7 +193,7 @@ def guess_steps(hamiltonian: Hamiltonian, state: np.ndarray, time: float, angle:
         if error <= allowed:
             break
     # The last steps tried may still be too few: go on by the fourth order.
-    return _even(periods * steps * max(1.0, error / allowed) ** 0.25)
+    return even(periods * steps * max(1.0, error / allowed) ** 0.25)
 
 
 def _apply_dense(vector: np.ndarray, bonds: np.ndarray, time: float, steps: int) -> np.ndarray:
@@ -199,7 +220,8 @@ def _dense(bonds: np.ndarray) -> np.ndarray:
     return total
 
 
-def _even(steps: float) -> int:
+def even(steps: float) -> int:
+    """Return the next even number of steps."""
     return 2 * max(1, int(np.ceil(steps / 2)))
 
 
@@ -211,9 +233,10 @@ def _evolver(name: str) -> Evolver:
     return quimb.evolve
 
 
-def _part(
+def part(
     progress: Callable[[float], None] | None, start: float, stop: float
 ) -> Callable[[float], None] | None:
+    """Return the progress of a part, told as that of the whole."""
     if progress is None:
         return None
     return lambda fraction: progress(start + fraction * (stop - start))

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from aqc import overlap
@@ -27,6 +26,7 @@ from aqc.mps import MPS
 from aqc.objective import evaluate
 from aqc.optimize import Optimum, State, minimize
 from aqc.overlap.bonds import Segments, choose_segments, enlarged
+from aqc.points import exact_matrices, nearest_point
 from aqc.threads import one_blas_thread
 
 # Rounding error of -(log F)/n, for which each cell of the scan gives its share.
@@ -73,12 +73,20 @@ class Fit:
 
 
 def precisions(
-    num_qubits: int, layers: int, chi: int, method: str, evaluations: int, goal: float
+    num_qubits: int,
+    layers: int,
+    chi: int,
+    method: str,
+    evaluations: int,
+    goal: float,
+    *,
+    operator: bool = False,
 ) -> list[str]:
     """Return the dtypes to optimize in, one after another."""
     if method == "truncated" and _LOST * goal > _SINGLE_LOST * layers * num_qubits:
         return ["complex64", "complex128"]
-    long_enough = work(num_qubits, layers, chi, method) * evaluations > _SINGLE_WORK
+    one = work(num_qubits, layers, chi, method, operator=operator)
+    long_enough = one * evaluations > _SINGLE_WORK
     if long_enough and goal >= _SINGLE_GOAL:
         return ["complex64", "complex128"]
     return ["complex128"]
@@ -102,7 +110,7 @@ def fit(
 
     Args:
         ansatz: The start.
-        target: A normalized state on as many qubits.
+        target: A normalized state on as many qubits; an operator where the ansatz is one.
         rivals: Other starts of the same shape; the one of highest fidelity is taken.
         objective: A key of `aqc.objective.OBJECTIVES`, or "flip".
         overlap_method: "auto", "exact", "truncated" or "dense".
@@ -134,15 +142,17 @@ def fit(
         True
     """
     n, chi = ansatz.num_qubits, target.max_bond
-    engine = choose_engine(n, ansatz.layers, chi, overlap_method)
+    operator = ansatz.is_operator
+    engine = choose_engine(n, ansatz.layers, chi, overlap_method, operator=operator)
     method = optimizer
     if isinstance(method, str):
-        method = METHODS[method](partial(fubini_study, ansatz))
+        # What enters a block of an operator is mixed completely: its metric is the identity.
+        method = METHODS[method](None if operator else partial(fubini_study, ansatz))
     accuracy = max(accuracy or goal, 1e-8)
-    plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, accuracy)
+    plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, accuracy, operator=operator)
     if resume is not None:
         plan = plan[plan.index(str(resume.point.dtype)) :]
-    quick = is_brief(n, ansatz.layers, chi, engine, max_evaluations)
+    quick = is_brief(n, ansatz.layers, chi, engine, max_evaluations, operator=operator)
     state = resume
     seconds = 0.0
     starts: tuple[float, ...] = ()
@@ -155,15 +165,15 @@ def fit(
             began = time.perf_counter()
             step = _compiled(ansatz, target, engine, objective, np.dtype(dtype), quick, bonds)
             seconds += time.perf_counter() - began
-            here = ansatz.blocks if state is None else state.point
-            if bonds and not bonds.suffice(step, here.astype(dtype)):
+            begun = nearest_point(ansatz.blocks, ansatz.block) if state is None else state.point
+            if bonds and not bonds.suffice(step, begun.astype(dtype)):
                 continue
             if rivals and not starts:
                 starts = _log_fidelities(step, [ansatz, *rivals], np.dtype(dtype))
                 ansatz = [ansatz, *rivals][int(np.argmax(starts))]
             optimum = minimize(
                 step,
-                np.asarray(ansatz.blocks, dtype),
+                nearest_point(ansatz.blocks, ansatz.block).astype(dtype),
                 BLOCKS[ansatz.block].num_parameters,
                 method,
                 max_evaluations=max_evaluations,
@@ -180,15 +190,9 @@ def fit(
             if optimum.status != "stalled":
                 break
             plan = plan[1:]
-        matrices = np.asarray(BLOCKS[ansatz.block].matrices(jnp.asarray(optimum.state.point)))
-    return Fit(
-        ansatz.with_blocks(unitary(matrices)),
-        optimum,
-        engine,
-        seconds,
-        bonds.lost if bonds else 0.0,
-        starts,
-    )
+    blocks = exact_matrices(optimum.state.point, ansatz.block)
+    lost = bonds.lost if bonds else 0.0
+    return Fit(ansatz.with_blocks(blocks), optimum, engine, seconds, lost, starts)
 
 
 def _log_fidelities(
@@ -196,7 +200,8 @@ def _log_fidelities(
 ) -> tuple[float, ...]:
     """Return log F of each start."""
     still = np.zeros((len(starts[0].blocks), BLOCKS[starts[0].block].num_parameters))
-    return tuple(float(step(a.blocks.astype(dtype), still).log_fidelity) for a in starts)
+    points = (nearest_point(a.blocks, a.block).astype(dtype) for a in starts)
+    return tuple(float(step(point, still).log_fidelity) for point in points)
 
 
 def _compiled(
@@ -213,7 +218,7 @@ def _compiled(
     data = overlap.prepare(ansatz, target, engine, dtype, **settings)
     if objective == "flip":
         return FlipCost(ansatz, data, dtype, quick=quick)
-    point = np.asarray(ansatz.blocks, dtype)
+    point = nearest_point(ansatz.blocks, ansatz.block).astype(dtype)
     still = np.zeros((len(point), BLOCKS[ansatz.block].num_parameters))
     options = {"objective": objective, "block": ansatz.block, "num_qubits": ansatz.num_qubits}
     run = compiled(evaluate, point, still, data, quick=quick, **options)
@@ -262,20 +267,3 @@ def _first_length(objective: str, num_qubits: int, layers: int) -> float:
     blocks above each other pull together.
     """
     return (num_qubits if objective == "log_density" else 1.0) / (2 * layers)
-
-
-def unitary(matrices: np.ndarray) -> np.ndarray:
-    """Return the nearest unitaries, to double precision also after single.
-
-    Args:
-        matrices: shape (..., d, d), of the optimizer, in its precision.
-
-    Returns:
-        shape (..., d, d), complex128.
-
-    Example:
-        >>> unitary(np.eye(2, dtype=np.complex64) * 1.0000001).dtype
-        dtype('complex128')
-    """
-    left, _, right = np.linalg.svd(matrices.astype(np.complex128))
-    return left @ right

@@ -32,6 +32,7 @@ from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
 from aqc.executables import compiled
 from aqc.objective import Evaluation
+from aqc.points import exact_matrices, nearest_point
 
 _LEAD = 1.1
 _RATE = 0.1
@@ -57,12 +58,14 @@ class Overlaps(NamedTuple):
         log_fidelity: log F_0.
         gradient: Derivative of log F_0 in local coordinates, shape (blocks, parameters).
         log_flipped: log F_j, shape (flips,).
+        lost: The weight that the contraction's truncations lost.
     """
 
     point: Any
     log_fidelity: Any
     gradient: Any
     log_flipped: Any
+    lost: Any
 
 
 @partial(jax.jit, static_argnames="block")
@@ -90,13 +93,13 @@ def evaluate_flips(
     matrices, pull = jax.vjp(
         lambda x: manifold.linearize(moved, x), jnp.zeros(step.shape, jnp.float64)
     )
-    log_fidelity, slope = jax.value_and_grad(lambda m: overlap.log_fidelity(m @ turns, data))(
-        matrices
-    )
+    (log_fidelity, lost), slope = jax.value_and_grad(
+        lambda m: overlap.measure(m @ turns, data), has_aux=True
+    )(matrices)
     flipped = matrices[flips.block] @ flips.matrix
     ratios = jnp.sum(slope[flips.block] * flipped, axis=(1, 2)) / 2
     log_flipped = log_fidelity + 2 * jnp.log(jnp.abs(ratios).astype(float))
-    return Overlaps(moved, log_fidelity, pull(slope)[0], log_flipped)
+    return Overlaps(moved, log_fidelity, pull(slope)[0], log_flipped, lost)
 
 
 def first_flips(ansatz: Ansatz) -> Flips:
@@ -147,7 +150,12 @@ class FlipCost:
         self._flips = Flips(flips.block, flips.matrix.astype(dtype))
         self._identities = np.tile(np.eye(4, dtype=dtype), (len(ansatz.blocks), 1, 1))
         self._still = np.zeros((len(ansatz.blocks), BLOCKS[ansatz.block].num_parameters))
-        arguments = (np.asarray(ansatz.blocks, dtype), self._still, self._identities, self._flips)
+        arguments = (
+            nearest_point(ansatz.blocks, self._block).astype(dtype),
+            self._still,
+            self._identities,
+            self._flips,
+        )
         run = compiled(evaluate_flips, *arguments, data, quick=quick, block=ansatz.block)
         self._run = lambda *where: run(*where, self._flips, data)
 
@@ -176,10 +184,9 @@ class FlipCost:
         """Absorb the leader's flip into its block; None when no flip leads."""
         if self.leader < 0 or not self._escapes:
             return None
-        manifold = BLOCKS[self._block]
-        matrices = np.asarray(manifold.matrices(jnp.asarray(point))) @ self._turns()
+        turned = exact_matrices(point, self._block) @ self._turns()
         self.leader = -1
-        return self(manifold.point(matrices), self._still)
+        return self(nearest_point(turned, self._block).astype(point.dtype), self._still)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return leader and weight, for a checkpoint."""
@@ -199,7 +206,7 @@ class FlipCost:
             slope = slope + self.weight * (led_slope - slope)
         elif not np.isfinite(log_fidelity):
             loss = np.inf
-        return Evaluation(here.point, loss, slope, log_fidelity, here)
+        return Evaluation(here.point, loss, slope, log_fidelity, here, here.lost)
 
     def _turns(self) -> np.ndarray:
         """Return the leader's flip before its block, and identities before the others."""

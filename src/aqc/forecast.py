@@ -1,17 +1,19 @@
 """How much a chain will entangle, told from a few of its sites before anything is computed.
 
-The middle 16 sites are evolved as a state vector by a coarse product formula; the singular values
-at their center say how many a matrix product state has to keep. Beyond what so few sites can hold
-the number is extrapolated in time, halfway between an exponential and a power law.
+The middle 16 sites (8 for an operator) are evolved as a state vector by a coarse product formula;
+the singular values at their center say how many a matrix product state has to keep. Beyond what so
+few sites can hold the number is extrapolated in time, halfway between an exponential and a power
+law.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from aqc import propagator
 from aqc.evolved import TRUNCATION_SHARE, check_phases, guess_steps
 from aqc.hamiltonian import Hamiltonian
-from aqc.mps import MPS
+from aqc.mps import MPS, as_matrix
 from aqc.threads import one_blas_thread
 from aqc.trotter import brick_layers
 
@@ -55,7 +57,7 @@ def forecast(
 
     Args:
         hamiltonian: A chain.
-        state: One-qubit states, shape (n, 2).
+        state: One-qubit states, shape (n, 2), or for an operator Bell pairs, shape (n, 2, 2).
         time: t, in units of 1/energy.
         tolerance: Largest infidelity of the target.
         max_bond: Largest bond dimension of the target.
@@ -69,24 +71,29 @@ def forecast(
         True
     """
     check_phases(hamiltonian, time)
-    n, width = len(state), min(_WIDTH, len(state))
+    operator = state.ndim == 3
+    n, width = len(state), min(_WIDTH // 2 if operator else _WIDTH, len(state))
     first = (n - width) // 2
     window, start = hamiltonian.window(first, width), state[first : first + width]
     allowed = float(np.arcsin(np.sqrt(tolerance)))
     left = 0.7 * (1 - TRUNCATION_SHARE) * allowed * np.sqrt((width - 1) / (n - 1))
-    steps = guess_steps(window, start, time, left) if time else 1
+    steps = 1
+    if time and operator:
+        steps = propagator.guess_steps(window, time, left)
+    elif time:
+        steps = guess_steps(window, start, time, left)
     # Of what truncation may cost, the share of one layer and one bond.
     weight = 2 * (TRUNCATION_SHARE * allowed / (LAYERS_PER_STEP * steps + 1)) ** 2 / (n - 1)
     spectra = _spectra(window, start, abs(time))
-    most = 2 ** (width // 2) if width < n else np.inf
+    size = 4 if operator else 2
+    most = size ** (width // 2) if width < n else np.inf
+    largest = float(size) ** min(n // 2, 30)
     target = [(when, _kept(values, weight)) for when, values in spectra]
     chop = max(_CHOP, (0.5 * _SIMULATION_SHARE * allowed / (_DEPTH * n / 2)) ** 2)
     circuit = [(when, _kept(values, chop)) for when, values in spectra]
     return Forecast(
-        int(min(_extrapolated(target, abs(time), most), max_bond, 2.0 ** min(n // 2, 60))),
-        int(
-            min(np.ceil(_EXCESS * _extrapolated(circuit, abs(time), most)), 2.0 ** min(n // 2, 60))
-        ),
+        int(min(_extrapolated(target, abs(time), most), max_bond, largest)),
+        int(min(np.ceil(_EXCESS * _extrapolated(circuit, abs(time), most)), largest)),
         steps,
     )
 
@@ -99,15 +106,18 @@ def _spectra(window: Hamiltonian, start: np.ndarray, time: float) -> list[tuple[
     steps = max(1, int(np.ceil(time * strongest / _PHASE_PER_STEP)))
     every = -(-steps // _SAMPLES)
     step = brick_layers(window, time / steps, 1, 2)
-    vector = MPS.product(start).to_dense()
+    vector = as_matrix(MPS.product(start))
+    shape, half = vector.shape, len(start) // 2
+    references = (2**half, 2 ** (len(start) - half)) if start.ndim == 3 else (1, 1)
     found = []
     for done in range(1, steps + 1):
         for layer in step:
             for number, gate in enumerate(layer.gates):
                 bond = (layer.first_bond or 0) + 2 * number
-                vector = np.matmul(gate, vector.reshape(2**bond, 4, -1)).ravel()
+                vector = np.matmul(gate, vector.reshape(2**bond, 4, -1)).reshape(shape)
         if done % every == 0 or done == steps:
-            halves = vector.reshape(2 ** (len(start) // 2), -1)
+            legs = vector.reshape(2**half, -1, *references).swapaxes(1, 2)
+            halves = legs.reshape(len(legs) * references[0], -1)
             values = np.linalg.svd(halves, compute_uv=False) ** 2
             found.append((time * done / steps, values))
     return found

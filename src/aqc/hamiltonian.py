@@ -13,6 +13,7 @@ import numpy as np
 from aqc.checks import integer, pointer_to, real_number, shown
 from aqc.errors import InputError
 from aqc.gates import PAULI
+from aqc.markup import table
 
 MAX_QUBITS = 100_000
 MAX_DENSE_QUBITS = 14
@@ -217,6 +218,19 @@ class Hamiltonian:
         left = np.einsum("nij,kl->nikjl", fields[:-1], np.eye(2))
         right = np.einsum("ij,nkl->nikjl", np.eye(2), fields[1:])
         return self.coupling_matrices() + (left + right).reshape(-1, 4, 4)
+
+    def _repr_html_(self) -> str:
+        kinds: dict[str, list[Term]] = {}
+        for term in self.terms:
+            kinds.setdefault(term.pauli, []).append(term)
+        rows = {"qubits": str(self.num_qubits)}
+        for pauli, terms in kinds.items():
+            low, high = (f(t.coefficient for t in terms) for f in (min, max))
+            values = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+            rows[pauli] = f"{values}, on {len(terms)} {'site' if len(pauli) == 1 else 'bond'}s"
+        if self.constant:
+            rows["constant"] = f"{self.constant:.4g}"
+        return table("Hamiltonian on an open chain", rows)
 
     def to_dense(self) -> np.ndarray:
         """Return H as a matrix, site 0 leftmost in the Kronecker product.

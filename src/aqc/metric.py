@@ -8,10 +8,12 @@ rho the density matrix of the two qubits that enter the block. Elements between 
 are left out. As an initial Hessian of L-BFGS it halves the evaluations on chains with fields.
 """
 
+import functools
+
 import numpy as np
 
 from aqc.ansatz import Ansatz
-from aqc.blocks import SU4
+from aqc.blocks import BLOCKS, paulis
 from aqc.mps import MPS, Sweep
 from aqc.threads import one_blas_thread
 
@@ -21,24 +23,26 @@ _MAX_BOND = 32
 
 
 @one_blas_thread()
-def fubini_study(ansatz: Ansatz, blocks: np.ndarray) -> np.ndarray:
+def fubini_study(ansatz: Ansatz, point: np.ndarray) -> np.ndarray:
     """Return the diagonal blocks of the metric.
 
     Args:
-        ansatz: Where the blocks sit, and on which product state.
-        blocks: Their matrices, shape (number of blocks, 4, 4).
+        ansatz: Where the blocks sit, of which type they are, and on which product state.
+        point: The blocks as a point of their manifold, shape (number of blocks, factors, 4, 4).
 
     Returns:
-        Symmetric positive semidefinite matrices, shape (number of blocks, 15, 15).
+        Symmetric positive semidefinite matrices, shape (number of blocks, p, p) for p local
+        coordinates.
 
     Source: the metric is that of Stokes, Izaac, Killoran, Carleo, arXiv:1909.02108.
 
     Example:
         >>> zeros = np.tile([1.0, 0.0], (2, 1))
-        >>> metric = fubini_study(Ansatz(zeros, 1, np.eye(4)[None]), np.eye(4)[None])
+        >>> metric = fubini_study(Ansatz(zeros, 1, np.eye(4)[None]), np.eye(4)[None, None])
         >>> metric[0].diagonal().round(12).tolist()[:3]  # IX, IY, IZ acting on |00>
         [1.0, 1.0, 0.0]
     """
+    blocks = functools.reduce(np.matmul, (point[:, k] for k in range(point.shape[1])))
     sweep = Sweep(MPS.product(ansatz.state), record=True)
     densities, done = [], 0
     for bonds in ansatz.bonds:
@@ -48,8 +52,9 @@ def fubini_study(ansatz: Ansatz, blocks: np.ndarray) -> np.ndarray:
             densities += [sweep.densities[bond] for bond in bonds]
             done += len(bonds)
     rho = np.stack(densities)
-    paulis = SU4.generators()
-    products = np.einsum("aij,bjk->abik", paulis, paulis)
-    means = np.einsum("gij,aji->ga", rho, paulis).real
+    products = np.einsum("aij,bjk->abik", paulis(), paulis())
+    means = np.einsum("gij,aji->ga", rho, paulis()).real
     moments = np.einsum("gij,abji->gab", rho, products).real
-    return moments - means[:, :, None] * means[:, None, :]
+    metric = moments - means[:, :, None] * means[:, None, :]
+    frame = BLOCKS[ansatz.block].frame(point)
+    return frame @ metric @ frame.swapaxes(-1, -2)

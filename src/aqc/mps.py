@@ -16,15 +16,16 @@ class MPS:
     """A matrix product state.
 
     Attributes:
-        tensors: One complex array per site, shape (vL, 2, vR); the outermost bonds have size 1.
+        tensors: One complex array per site, shape (vL, d, vR); the outermost bonds have size 1.
+            d is 2 for a state and 4 for an operator, where i = 2 * output + input.
     """
 
     tensors: tuple[np.ndarray, ...]
 
     @classmethod
     def product(cls, states: np.ndarray) -> "MPS":
-        """Return the product state of one-qubit states, shape (n, 2)."""
-        return cls(tuple(np.asarray(state, dtype=complex).reshape(1, 2, 1) for state in states))
+        """Return the product state of one-qubit states, shape (n, 2), or operators, (n, 2, 2)."""
+        return cls(tuple(np.asarray(state, dtype=complex).reshape(1, -1, 1) for state in states))
 
     @property
     def num_qubits(self) -> int:
@@ -42,11 +43,31 @@ class MPS:
         return max(self.bond_dimensions, default=1)
 
     def to_dense(self) -> np.ndarray:
-        """Return the state vector, shape (2**n,); site 0 is the leftmost Kronecker factor."""
+        """Return the vector, shape (d**n,); site 0 is the leftmost Kronecker factor."""
         vector = np.ones((1, 1), dtype=complex)  # i vR
         for tensor in self.tensors:
             vector = np.tensordot(vector, tensor, 1).reshape(-1, tensor.shape[2])
         return vector[:, 0]
+
+
+def bell_pairs(num_qubits: int) -> np.ndarray:
+    """Return the identity's Choi state site by site, shape (n, 2, 2): output, input."""
+    return np.tile(np.eye(2) / np.sqrt(2), (num_qubits, 1, 1))
+
+
+def as_matrix(state: MPS) -> np.ndarray:
+    """Return an operator as a matrix, outputs in rows, of norm 1 as it is; a state as one column.
+
+    Returns:
+        shape (2**n, 2**n) or (2**n, 1); site 0 is the leftmost Kronecker factor.
+
+    Example:
+        >>> as_matrix(MPS.product(np.tile(np.eye(2) / 2**0.5, (3, 1, 1)))).diagonal().sum() ** 2
+        (8+0j)
+    """
+    n = state.num_qubits
+    legs = state.to_dense().reshape((2, state.tensors[0].shape[1] // 2) * n)
+    return legs.transpose([*range(0, 2 * n, 2), *range(1, 2 * n, 2)]).reshape(2**n, -1)
 
 
 def log_overlap(bra: MPS, ket: MPS) -> tuple[float, complex]:
@@ -100,14 +121,14 @@ def right_canonical(state: MPS) -> MPS:
     for tensor in reversed(state.tensors):
         grown = np.tensordot(tensor, carried, 1)
         q, r = np.linalg.qr(grown.reshape(grown.shape[0], -1).T)
-        tensors.append(np.ascontiguousarray(q.T).reshape(-1, 2, grown.shape[2]))
+        tensors.append(np.ascontiguousarray(q.T).reshape(-1, *grown.shape[1:]))
         carried = r.T / np.linalg.norm(r)
     tensors[-1] = np.tensordot(carried, tensors[-1], 1)
     return MPS(tuple(reversed(tensors)))
 
 
 def as_mps(state: np.ndarray | MPS) -> MPS:
-    """Return a product state given by its one-qubit states, shape (n, 2), or an MPS as it is."""
+    """Return a product given site by site, as `MPS.product` takes it, or an MPS as it is."""
     return state if isinstance(state, MPS) else MPS.product(state)
 
 
@@ -117,6 +138,8 @@ class Sweep:
     The orthogonality center runs through the whole chain in each layer, so every truncation is an
     orthogonal projection whose lost weight is known exactly, and the losses of one layer are
     orthogonal to each other: sin^2(angle) = sum of the weights lost in the layer.
+
+    On operators a gate acts on the outputs alone, or, with shape (16, 16), on whole sites.
 
     Args:
         state: A product state, or any state with its center on site 0 (right-canonical).
@@ -148,7 +171,7 @@ class Sweep:
 
         Args:
             first_bond: 0 for even bonds, 1 for odd ones.
-            gates: One per bond, shape (bonds, 4, 4).
+            gates: One per bond, shape (bonds, 4, 4); for operators (bonds, 16, 16) too.
             angle: How far, in radians, this layer's truncation may turn the state; more is lost
                 only where `max_bond` forces it.
             max_bond: Largest bond dimension kept.
@@ -163,7 +186,7 @@ class Sweep:
         where both act on the same site: the earlier projection lies behind the sweep.
 
         Args:
-            by_bond: Bond to gate, shape (4, 4).
+            by_bond: Bond to gate, shape (4, 4); for operators (16, 16) too.
             angle: How far, in radians, truncation may turn the state.
             max_bond: Largest bond dimension kept.
         """
@@ -186,19 +209,20 @@ class Sweep:
 
     def rotate(self, gates: np.ndarray) -> None:
         """Apply one-qubit gates, shape (n, 2, 2), which keep the canonical form."""
-        self.tensors = [
-            np.matmul(gate, tensor) for gate, tensor in zip(gates, self.tensors, strict=True)
-        ]
+        for site, gate in enumerate(gates):
+            tensor = self.tensors[site]
+            legs = tensor.reshape(len(tensor), 2, -1)  # vL output (input vR)
+            self.tensors[site] = np.matmul(gate, legs).reshape(tensor.shape)
 
     def _split(self, bond: int, gate: np.ndarray, weight: float, max_bond: int) -> float:
         """Apply one gate, keep the heaviest Schmidt vectors, and return the weight lost."""
         left, right = self.tensors[bond], self.tensors[bond + 1]
-        chi_l, chi_r = left.shape[0], right.shape[2]
-        pair = np.tensordot(left, right, 1).reshape(chi_l, 4, chi_r)  # vL (i j) vR
+        chi_l, size, chi_r = left.shape[0], left.shape[1], right.shape[2]
+        pair = np.tensordot(left, right, 1).reshape(chi_l, size**2, chi_r)  # vL (i j) vR
         if self._record:
             density = np.tensordot(pair, pair.conj(), ((0, 2), (0, 2)))
             self.densities[bond] = density / np.trace(density)
-        pair = np.matmul(gate, pair).reshape(2 * chi_l, 2 * chi_r)
+        pair = np.matmul(_on_sites(gate, size), pair).reshape(size * chi_l, size * chi_r)
         if not self._center_is_left:
             pair = pair.T
         # The eigenvectors of the reduced density matrix are orthonormal to rounding error whatever
@@ -211,11 +235,11 @@ class Sweep:
         basis = basis[:, len(weights) - keep :]
         center = basis.conj().T @ pair
         if self._center_is_left:
-            self.tensors[bond] = basis.reshape(chi_l, 2, keep)
-            self.tensors[bond + 1] = center.reshape(keep, 2, chi_r)
+            self.tensors[bond] = basis.reshape(chi_l, size, keep)
+            self.tensors[bond + 1] = center.reshape(keep, size, chi_r)
         else:
-            self.tensors[bond] = np.ascontiguousarray(center.T).reshape(chi_l, 2, keep)
-            self.tensors[bond + 1] = np.ascontiguousarray(basis.T).reshape(keep, 2, chi_r)
+            self.tensors[bond] = np.ascontiguousarray(center.T).reshape(chi_l, size, keep)
+            self.tensors[bond + 1] = np.ascontiguousarray(basis.T).reshape(keep, size, chi_r)
         if keep == len(weights):
             return 0.0
         return float(tail[len(weights) - keep - 1]) + _ROUNDOFF_WEIGHT
@@ -225,13 +249,21 @@ class Sweep:
         left, right = self.tensors[bond], self.tensors[bond + 1]
         if self._center_is_left:
             q, r = np.linalg.qr(left.reshape(-1, left.shape[2]))
-            self.tensors[bond] = q.reshape(left.shape[0], 2, -1)
+            self.tensors[bond] = q.reshape(*left.shape[:2], -1)
             self.tensors[bond + 1] = np.tensordot(r, right, 1)
         else:
             q, r = np.linalg.qr(right.reshape(right.shape[0], -1).T)
-            self.tensors[bond + 1] = np.ascontiguousarray(q.T).reshape(-1, 2, right.shape[2])
+            self.tensors[bond + 1] = np.ascontiguousarray(q.T).reshape(-1, *right.shape[1:])
             self.tensors[bond] = np.tensordot(left, r.T, 1)
 
     def _renormalize(self) -> None:
         center = -1 if self._center_is_left else 0
         self.tensors[center] = self.tensors[center] / np.linalg.norm(self.tensors[center])
+
+
+def _on_sites(gate: np.ndarray, size: int) -> np.ndarray:
+    """Return a two-qubit gate as a matrix on two sites of this size."""
+    if len(gate) == size**2:
+        return gate
+    legs = np.einsum("abcd,xz,yw->axbyczdw", gate.reshape(2, 2, 2, 2), np.eye(2), np.eye(2))
+    return legs.reshape(16, 16)

@@ -8,7 +8,7 @@ import numpy as np
 
 from aqc.gates import pauli
 from aqc.hamiltonian import Hamiltonian
-from aqc.mps import MPS
+from aqc.mps import MPS, right_canonical
 
 _Z_LEFT, _Z_RIGHT, _ZZ = (pauli(letters).diagonal().real for letters in ("ZI", "IZ", "ZZ"))
 
@@ -60,6 +60,33 @@ def bond_densities_dense(vector: np.ndarray) -> np.ndarray:
         density = pairs @ pairs.conj().T
         densities.append(density / np.trace(density))
     return np.stack(densities)
+
+
+def entanglement_entropies(state: MPS) -> np.ndarray:
+    """Return the entanglement entropy across each bond, in bits.
+
+    S_j = -sum_k s_k^2 log2 s_k^2 with the Schmidt values s_k between the sites j and j + 1.
+
+    Args:
+        state: Of any gauge and norm.
+
+    Returns:
+        shape (n - 1,), from 0 for a product to log2(chi).
+
+    Example:
+        >>> bell = MPS((np.eye(2).reshape(1, 2, 2), np.eye(2).reshape(2, 2, 1)))
+        >>> entanglement_entropies(bell).round(12).tolist()
+        [1.0]
+    """
+    entropies = []
+    carried = np.ones((1, 1), dtype=complex)
+    for tensor in right_canonical(state).tensors[:-1]:
+        grown = np.tensordot(carried, tensor, 1).reshape(-1, tensor.shape[2])  # (vL i) vR
+        _, schmidt, right = np.linalg.svd(grown, full_matrices=False)
+        weights = schmidt[schmidt > 0] ** 2
+        entropies.append(max(0.0, -float(weights @ np.log2(weights))))
+        carried = schmidt[:, None] * right
+    return np.array(entropies)
 
 
 @dataclass(frozen=True, eq=False)

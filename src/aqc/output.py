@@ -74,7 +74,7 @@ def write_result(
         directory: Where to; created when missing. Files of other names stay untouched.
         result: What was compiled.
         problem: What was asked.
-        draw: Draw the figures, which takes a third of a second; otherwise figures.json holds what
+        draw: Draw the figures, which takes most of a second; otherwise figures.json holds what
             `aqc.figures.FIGURES` draws them from.
 
     Returns:
@@ -169,6 +169,8 @@ def _figures(result: "CompileResult", problem: "Problem") -> dict[str, dict[str,
     if len(result.depths) > 1:
         depths = [(d.layers, d.infidelity, d.start_infidelity) for d in result.depths]
         found["sweep"] = {"depths": depths, "goal": problem.goal.infidelity}
+        if problem.goal.device is not None:
+            found["sweep"]["on_device"] = [1 - depth.total_fidelity for depth in result.depths]
     return found
 
 

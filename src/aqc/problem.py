@@ -29,11 +29,15 @@ from aqc.alternatives import (
     requires_target,
     without_default,
 )
+from aqc.block_choice import check_block
 from aqc.checks import shown
+from aqc.cost import dense_qubits
 from aqc.errors import InputError
 from aqc.given import GivenCircuit
 from aqc.given import to_json as given_to_json
-from aqc.hamiltonian import MAX_DENSE_QUBITS, Hamiltonian
+from aqc.hamiltonian import Hamiltonian
+from aqc.modes import Mode, Powers, check_field
+from aqc.mps import bell_pairs
 from aqc.settings import (
     AnsatzSettings,
     CircuitSettings,
@@ -42,7 +46,7 @@ from aqc.settings import (
     OptimizerSettings,
     Settings,
     TargetSettings,
-    largest_component,
+    check_device,
 )
 from aqc.strict_json import parse_json
 
@@ -100,8 +104,8 @@ class Problem(Settings):
     ] = None
     """Evolution time t of exp(-i H t), in 1/energy, of any sign; required for an evolution."""
 
-    mode: Annotated[Literal["state"], Field(examples=["state"])] = "state"
-    """What the circuit has to reproduce: the evolved initial state."""
+    mode: Annotated[Mode, Field(examples=["state", "unitary"])] = "state"
+    """What the circuit has to reproduce: the evolved initial state, or exp(-i H t) itself."""
 
     initial_state: Annotated[
         states.InitialState,
@@ -144,6 +148,9 @@ class Problem(Settings):
     limits: Annotated[LimitSettings, Field(examples=[{"threads": 2}])] = LimitSettings()
     """What the computation may use."""
 
+    powers: Annotated[Powers, Field(examples=[[]])] = ()
+    """In unitary mode: numbers of repetitions of the circuit to tell the error of, too."""
+
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, examples=[0])] = 0
     """Seed of all that is random; the same seed gives the same circuit."""
 
@@ -169,6 +176,12 @@ class Problem(Settings):
             check_alone(target.given, info.data)
         return target
 
+    @field_validator("initial_state", "target", "ansatz", "objective", "powers")
+    @classmethod
+    def _goes_with_mode(cls, value: Any, info: ValidationInfo) -> Any:
+        mode = info.data.get("mode")  # absent when it was refused itself
+        return value if mode is None else check_field(str(info.field_name), value, mode)
+
     @field_validator("ansatz")
     @classmethod
     def _start_fits(cls, ansatz: AnsatzSettings, info: ValidationInfo) -> AnsatzSettings:
@@ -179,31 +192,41 @@ class Problem(Settings):
                 f"{start.num_qubits}.",
                 "/ansatz/start",
             )
+        given, state = info.data.get("hamiltonian"), info.data.get("initial_state")
+        evolved = (
+            getattr(given, "hamiltonian", given) if info.data.get("time") is not None else None
+        )
+        elsewhere = start is not None or isinstance(state, GivenCircuit)
+        check_block(ansatz.block, evolved, starts_elsewhere=elsewhere)
         return ansatz
+
+    @field_validator("objective")
+    @classmethod
+    def _flips_turn_blocks(cls, objective: str, info: ValidationInfo) -> str:
+        ansatz = info.data.get("ansatz")  # absent when it was refused itself
+        if objective == "flip" and ansatz is not None and ansatz.block == "u1":
+            raise InputError(
+                '`objective` "flip" turns single qubits, which blocks "u1" cannot follow; use '
+                '"log_density", or `ansatz.block` "su4".'
+            )
+        return objective
 
     @field_validator("overlap")
     @classmethod
     def _dense_is_small(cls, overlap: str, info: ValidationInfo) -> str:
         num_qubits = _num_qubits(info)
-        if overlap == "dense" and num_qubits is not None and num_qubits > MAX_DENSE_QUBITS:
+        most = dense_qubits(info.data.get("mode") == "unitary")
+        if overlap == "dense" and num_qubits is not None and num_qubits > most:
             raise InputError(
-                f'`overlap` "dense" must have at most {MAX_DENSE_QUBITS} qubits, but the '
-                f'Hamiltonian has {num_qubits}; "exact" and "truncated" take any number.'
+                f'`overlap` "dense" must have at most {most} qubits, but the '
+                f'Hamiltonian has {num_qubits}; "exact" takes any number.'
             )
         return overlap
 
     @field_validator("circuit")
     @classmethod
     def _device_is_large_enough(cls, circuit: CircuitSettings, info: ValidationInfo) -> Any:
-        num_qubits = _num_qubits(info)
-        if circuit.coupling_map is not None and num_qubits is not None:
-            size = largest_component(circuit.coupling_map)
-            if size < num_qubits:
-                raise InputError(
-                    f"`circuit.coupling_map` must connect at least {num_qubits} qubits, one for "
-                    f"each of the Hamiltonian, but its largest connected part has {size}.",
-                    "/circuit/coupling_map",
-                )
+        check_device(circuit.coupling_map, _num_qubits(info))
         return circuit
 
     @classmethod
@@ -307,7 +330,8 @@ class Problem(Settings):
         """Return the amplitudes of the initial state, site by site.
 
         Returns:
-            shape (n, 2), complex: row j holds the amplitudes of |0> and |1> on site j.
+            shape (n, 2), complex: row j holds the amplitudes of |0> and |1> on site j. In unitary
+            mode one Bell pair of input and reference for each site, shape (n, 2, 2).
 
         Raises:
             InputError: If the initial state is made by a circuit.
@@ -317,6 +341,8 @@ class Problem(Settings):
             >>> Problem.build(chain, 0, initial_state="01").product_state().real.tolist()
             [[0.0, 1.0], [1.0, 0.0]]
         """
+        if self.mode == "unitary":
+            return bell_pairs(self.num_qubits)
         if isinstance(self.initial_state, GivenCircuit):
             raise InputError("`initial_state` must be a product state for this.", "/initial_state")
         return states.amplitudes(self.initial_state, self.num_qubits)

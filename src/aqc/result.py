@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from aqc.baseline import Baseline
+from aqc.markup import image, table
 from aqc.problem import Problem
 from aqc.target import Target
 from aqc.versions import versions
@@ -23,12 +24,14 @@ class CompileResult:
 
     Attributes:
         problem: What was asked.
-        circuit: The circuit on |0...0>, preparation of the initial state included.
+        circuit: The circuit on |0...0>, preparation of the initial state included; in unitary
+            mode the circuit that is exp(-iHt), global phase included.
         layout: Physical qubit of each site at the end, or None without a coupling map.
         two_qubit_gates: Number of two-qubit gates of the circuit.
         two_qubit_depth: Depth in two-qubit gates alone.
         certificate: How close the circuit is, measured again from the circuit.
-        observables: Energy, <Z_j> and <Z_j Z_j+1> of circuit and target, as result.json holds them.
+        observables: Energy, <Z_j> and <Z_j Z_j+1> of circuit and target, as result.json holds
+            them; None in unitary mode.
         trotter: Plain Trotter at the same or the next larger CX depth; None without an evolution.
         target: The state to reach.
         optimum: How the optimizer got there.
@@ -46,7 +49,7 @@ class CompileResult:
     two_qubit_gates: int
     two_qubit_depth: int
     certificate: "Certificate"
-    observables: dict[str, Any]
+    observables: dict[str, Any] | None
     trotter: Baseline | None
     target: Target
     optimum: "Optimum"
@@ -55,6 +58,28 @@ class CompileResult:
     status: str
     bricks: Sequence[Sequence[tuple[int, float]]]
     seconds: dict[str, float]
+
+    def _repr_html_(self) -> str:
+        from aqc import figures  # takes half a second, which a compile should not
+
+        certificate, goal = self.certificate, self.problem.goal.infidelity
+        rows = {
+            "circuit": f"{self.circuit.num_qubits} qubits, {len(self.bricks)} brick layers, "
+            f"{self.two_qubit_gates} two-qubit gates in depth {self.two_qubit_depth}",
+            "infidelity": f"{certificate.infidelity:.3g}, goal {goal:.3g}: "
+            f"{self.status.replace('_', ' ')} after {self.optimum.evaluations} evaluations",
+            "bound on the infidelity": f"{certificate.infidelity_bound:.3g} "
+            f"({certificate.bound_kind})",
+        }
+        if self.trotter is not None:
+            rows["best Trotter"] = (
+                f"infidelity {self.trotter.infidelity:.3g}, {self.trotter.two_qubit_gates} "
+                f"two-qubit gates in depth {self.trotter.two_qubit_depth}"
+            )
+        rows["seconds"] = f"{self.seconds['total']:.1f}"
+        drawn = figures.brickwork(self.problem.num_qubits, self.bricks)
+        picture = image(figures.render(drawn, "png", dpi=80), "the circuit as blocks")
+        return table("Compiled circuit", rows) + picture
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of result.json."""

@@ -1,6 +1,7 @@
 """Circuits and given tensors as matrix product states, truncated within a bound on the angle."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from aqc.mps import MPS, Sweep, right_canonical
 from aqc.tebd import Evolution, refuse_beyond
 from aqc.threads import one_blas_thread
 
+_Any = TypeVar("_Any")
 _ZERO = np.array([1.0, 0.0])
 _SWAP = np.eye(4, dtype=complex)[[0, 2, 1, 3]]
 
@@ -44,7 +46,33 @@ def run_circuit(
     """
     states, gates = on_bonds(circuit)
     plan = sweeps(circuit.num_qubits, gates)
-    sweep = Sweep(MPS.product(states))
+    return _run(Sweep(MPS.product(states)), plan, angle, max_bond, limit, progress)
+
+
+@one_blas_thread()
+def act_on(circuit: Circuit, state: MPS, *, angle: float, max_bond: int) -> Evolution:
+    """Return what a circuit makes of a state or an operator, the circuit on its outputs.
+
+    Args:
+        circuit: Gates on one or two qubits; those on distant qubits are carried out by swaps.
+        state: Of any gauge and norm.
+        angle: How far truncation may turn the state in total, in radians.
+        max_bond: Largest bond dimension; where it forces more truncation, `angle` is exceeded.
+    """
+    turns, gates = on_bonds(circuit, np.tile(np.eye(2), (circuit.num_qubits, 1, 1)))
+    sweep = Sweep(right_canonical(state))
+    sweep.rotate(turns)
+    return _run(sweep, sweeps(circuit.num_qubits, gates), angle, max_bond, np.inf, None)
+
+
+def _run(
+    sweep: Sweep,
+    plan: list[dict[int, np.ndarray]],
+    angle: float,
+    max_bond: int,
+    limit: float,
+    progress: Callable[[float], None] | None,
+) -> Evolution:
     for done, by_bond in enumerate(plan):
         share = max(angle - sweep.angle, 0.0) / (len(plan) - done)
         sweep.apply_along(by_bond, share, max_bond)
@@ -74,18 +102,27 @@ def compress(state: MPS, *, angle: float, max_bond: int, limit: float = np.inf) 
     return Evolution(sweep.state, sweep.angle, sweep.weight)
 
 
-def on_bonds(circuit: Circuit) -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
+def on_bonds(
+    circuit: Circuit, states: np.ndarray | None = None
+) -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
     """Return the circuit as a product state and gates on neighbors.
 
+    Args:
+        circuit: Gates on one or two qubits.
+        states: What it acts on, shape (n, 2), or operators, shape (n, 2, 2); |0...0> if left out.
+
     Returns:
-        One-qubit states, shape (n, 2), and pairs (bond, gate of shape (4, 4)) in their order; no
-        two successive gates on a bond, one-qubit gates are multiplied into their neighbors.
+        Such states, with the one-qubit gates in front taken in, and pairs (bond, gate of shape
+        (4, 4)) in their order; no two successive gates on a bond, one-qubit gates are multiplied
+        into their neighbors.
     """
-    states = np.tile(_ZERO.astype(complex), (circuit.num_qubits, 1))
+    if states is None:
+        states = np.tile(_ZERO, (circuit.num_qubits, 1))
+    states = states.astype(complex)
     gates: list[tuple[int, np.ndarray]] = []
     last: dict[int, int] = {}  # the gate in `gates` that acted on a qubit last
     for gate in circuit.gates:
-        for qubits, matrix in _between_neighbors(gate):
+        for qubits, matrix in between_neighbors(gate):
             if len(qubits) == 1:
                 (site,) = qubits
                 if site not in last:
@@ -105,23 +142,23 @@ def on_bonds(circuit: Circuit) -> tuple[np.ndarray, list[tuple[int, np.ndarray]]
     return states, gates
 
 
-def sweeps(num_qubits: int, gates: list[tuple[int, np.ndarray]]) -> list[dict[int, np.ndarray]]:
+def sweeps(num_qubits: int, gates: list[tuple[int, _Any]]) -> list[dict[int, _Any]]:
     """Return which gates each sweep takes along: right, left, right, ... until none is left.
 
     A gate waits until all earlier gates on its two qubits are done. A staircase is one sweep.
 
     Args:
         num_qubits: Number of qubits.
-        gates: Pairs (bond, gate) in their order.
+        gates: Pairs (bond, gate) in their order; a gate may be anything that stands for one.
     """
     waiting: list[list[int]] = [[] for _ in range(num_qubits)]  # gates of a qubit, last one first
     for number in reversed(range(len(gates))):
         for qubit in (gates[number][0], gates[number][0] + 1):
             waiting[qubit].append(number)
-    plan: list[dict[int, np.ndarray]] = []
+    plan: list[dict[int, _Any]] = []
     left = len(gates)
     while left:
-        taken: dict[int, np.ndarray] = {}
+        taken: dict[int, _Any] = {}
         bonds = range(num_qubits - 1)
         for bond in bonds if len(plan) % 2 == 0 else reversed(bonds):
             if waiting[bond] and waiting[bond + 1] and waiting[bond][-1] == waiting[bond + 1][-1]:
@@ -132,7 +169,7 @@ def sweeps(num_qubits: int, gates: list[tuple[int, np.ndarray]]) -> list[dict[in
     return plan
 
 
-def _between_neighbors(gate: Gate) -> list[tuple[tuple[int, ...], np.ndarray]]:
+def between_neighbors(gate: Gate) -> list[tuple[tuple[int, ...], np.ndarray]]:
     """Return a gate as gates on one qubit or on (j, j + 1), with swaps there and back."""
     if len(gate.qubits) == 1:
         return [(gate.qubits, gate.matrix)]

@@ -1,10 +1,12 @@
 """Where the optimization starts: the ansatz of a problem."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from aqc.ansatz import Ansatz
+from aqc.block_choice import chosen_block
 from aqc.circuit import Gate
 from aqc.disentangle import disentangle, nearest_product
 from aqc.gates import evolution, exchanged, nearest_factors
@@ -24,7 +26,7 @@ _ANGLE, _MAX_BOND = 1e-2, 64
 
 
 def start_ansatz(problem: Problem, target: MPS, layers: int) -> Ansatz:
-    """Return the ansatz at which a problem's optimization starts.
+    """Return the ansatz at which a problem's optimization starts, of the block type asked for.
 
     A start that the problem gives; else Trotter's circuit for an evolution of a product state;
     else the candidate of highest fidelity among those that the target allows.
@@ -44,6 +46,12 @@ def start_ansatz(problem: Problem, target: MPS, layers: int) -> Ansatz:
         >>> start_ansatz(problem, make_target(problem).mps, 3).blocks.shape
         (8, 4, 4)
     """
+    hamiltonian = problem.to_hamiltonian() if problem.time is not None else None
+    block = chosen_block(problem.ansatz.block, hamiltonian, problem.circuit.basis)
+    return replace(_start(problem, target, layers), block=block)
+
+
+def _start(problem: Problem, target: MPS, layers: int) -> Ansatz:
     settings = problem.ansatz
     if isinstance(settings.start, GivenCircuit):
         from aqc.interop.bricks import with_layers
@@ -59,7 +67,6 @@ def start_ansatz(problem: Problem, target: MPS, layers: int) -> Ansatz:
             problem.product_state(),
             layers=layers,
             order=fitting_order(layers),
-            block=settings.block,
         )
     if isinstance(settings.start, RandomStart):
         sites = problem.product_state() if dynamics and not begun else nearest_product(target)

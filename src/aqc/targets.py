@@ -10,6 +10,7 @@ from aqc.evolved import evolve_within
 from aqc.given import GivenCircuit, GivenState, check_shapes
 from aqc.mps import MPS, log_overlap
 from aqc.problem import Problem
+from aqc.propagator import propagate_within
 from aqc.settings import TargetSettings
 from aqc.simulate import compress, run_circuit
 from aqc.target import Target
@@ -148,6 +149,14 @@ def _evolved(problem: Problem, progress: Callable[[float], None] | None) -> Targ
     assert evolution is not None
     hamiltonian, time = evolution
     settings = problem.target
+    if problem.mode == "unitary":
+        return propagate_within(
+            hamiltonian,
+            time,
+            tolerance=settings.tolerance,
+            max_bond=settings.max_bond,
+            progress=progress,
+        )
     start: np.ndarray | MPS
     tolerance, lost = settings.tolerance, 0.0
     if isinstance(problem.initial_state, GivenCircuit):

@@ -14,6 +14,7 @@ import psutil
 from service_kinds import KINDS
 
 from aqc_service import schema
+from aqc_service.creation import Caller
 from aqc_service.records import Job
 from aqc_service.settings import ServiceSettings
 from aqc_service.store import Store
@@ -69,9 +70,10 @@ class Service:
         self.processes.append(process)
         return process
 
-    def submit(self, kind: str = "count", **given: object) -> Job:
+    def submit(self, kind: str = "count", caller: Caller | None = None, **given: object) -> Job:
         values = {"problem_json": "{}", "num_qubits": 2, "memory_bytes": 1, "body_hash": "-"}
-        job, _ = self.store.create(**{**values, "kind": kind, **given})  # type: ignore[arg-type]
+        store = self.store.of(caller or Caller())
+        job, _ = store.create(**{**values, "kind": kind, **given})  # type: ignore[arg-type]
         return job
 
     def job(self, job_id: str) -> Job:

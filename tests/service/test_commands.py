@@ -8,12 +8,12 @@ import typer
 from typer.testing import CliRunner
 
 from aqc.errors import InputError
-from aqc_service import commands, schema
+from aqc_service import commands, schema, worker_commands
 from aqc_service.database import open_engine
 
 app = typer.Typer()
 app.add_typer(commands.db, name="db")
-app.command()(commands.worker)
+app.add_typer(worker_commands.app, name="worker")
 app.command()(commands.serve)
 
 

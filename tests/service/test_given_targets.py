@@ -6,7 +6,7 @@ import pytest
 from qiskit import qasm2
 from test_compile_job import Ear, read, task
 
-from aqc.client import _content
+from aqc.client.content import as_content
 from aqc.errors import InputError
 from aqc.inline import inline
 from aqc.interop.files import load_circuit
@@ -73,7 +73,7 @@ def test_the_client_writes_files_into_what_it_submits(tmp_path):
     (tmp_path / "problem.json").write_text(json.dumps(submitted(circuit="deep.qasm")))
     content = _read(str(tmp_path / "problem.json"))
     assert parse_submission(content).problem.target.circuit.qasm == qasm2.dumps(DEEP)
-    assert _content(submitted(circuit=DEEP), None, {})["target"]["circuit"].keys() == {"qasm"}
+    assert as_content(submitted(circuit=DEEP), None, {})["target"]["circuit"].keys() == {"qasm"}
     (tmp_path / "problem.json").write_text('{"time": 1.0}')
     with pytest.raises(InputError, match="the field `hamiltonian`, or with a `target`"):
         _read(str(tmp_path / "problem.json"))

@@ -18,7 +18,16 @@ from aqc_service.page.presets import PRESETS
 ROOT = Path(aqc_service.page.__file__).parent
 STATIC = sorted((ROOT / "static").iterdir())
 FILES = [*STATIC, *(ROOT / "templates").iterdir()]
-VIEWS = ("/", "/ui/jobs/0198", "/ui/kernels", "/ui/kernels/do-merging", "/docs")
+VIEWS = (
+    "/",
+    "/ui/jobs/0198",
+    "/ui/batches",
+    "/ui/batches/0198",
+    "/ui/kernels",
+    "/ui/kernels/do-merging",
+    "/ui/signin",
+    "/docs",
+)
 
 
 class Client:

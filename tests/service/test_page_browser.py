@@ -186,6 +186,37 @@ def test_cancel_in_the_list_and_run_again(page: Page, url: str) -> None:
     assert httpx.get(f"{url}/v1/jobs/{job}").status_code == 200
 
 
+def test_a_sweep_is_a_map_a_curve_and_a_table(page: Page, url: str) -> None:
+    template = {**SMALL, "goal": {"infidelity": 1e-2}, "ansatz": {"layers": 3}}
+    axes = {"/hamiltonian/delta": [0.0, 0.5, 1.0], "/time": [0.2, 0.4]}
+    body = {"template": template, "axes": axes, "name": "delta and time"}
+    batch = httpx.post(f"{url}/v1/batches", json=body).json()
+    page.goto("/ui/batches")
+    page.get_by_role("link", name="delta and time").click()
+    expect(page.locator("#state")).to_have_text("finished")
+    rows = httpx.get(f"{url}/v1/batches/{batch['id']}/table.json").json()["rows"]
+    expect(page.locator("#plot .cell")).to_have_count(6)
+    expect(page.locator("#plot .value")).to_have_count(6)
+    expect(page.locator("#rows tr")).to_have_count(6)
+    expect(page.locator("#rows tr").nth(3)).to_contain_text("0.4")
+    best = min(row["infidelity"] for row in rows)
+    found = page.locator("#plot-words").inner_text()
+    assert found.startswith("Infidelity of 6 jobs, from"), found
+    assert 0 < best < 1e-2
+    page.get_by_label("Down").select_option("")
+    page.get_by_label("Across").select_option("0")
+    expect(page.locator("#plot .sweep-dot.ours")).to_have_count(3)
+    expect(page.locator("#plot .sweep-curve.trotter")).to_be_attached()
+    page.locator("#fixed select").select_option("1")
+    expect(page.locator("#plot-words")).to_contain_text("of 3 jobs")
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Table as CSV").click()
+    text = Path(waiting.value.path()).read_text()
+    assert text.splitlines()[0].startswith("delta,time,job,state")
+    page.locator("#rows a").first.click()
+    page.wait_for_url(f"**/ui/jobs/{rows[0]['job']}")
+
+
 def test_what_is_wrong_is_said_at_its_field(page: Page, url: str) -> None:
     def jobs() -> int:
         return len(httpx.get(f"{url}/v1/jobs").json()["jobs"])

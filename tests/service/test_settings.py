@@ -30,12 +30,21 @@ def test_postgresql_is_reached_by_psycopg(scheme):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
-def test_a_public_address_is_refused_unless_allowed(host):
-    with pytest.raises(InputError, match=f"loopback address such as 127.0.0.1, but is {host}"):
-        ServiceSettings(host=host).check_exposure()
-    ServiceSettings(host=host, allow_open=True).check_exposure()
+def test_a_public_address_needs_a_key_unless_told_otherwise(host):
+    refused = f"loopback address such as 127.0.0.1, but is {host}"
+    with pytest.raises(InputError, match=f"{refused}.* Make a key by `aqc key create"):
+        ServiceSettings(host=host).check_exposure(lambda: False)
+    with pytest.raises(InputError, match=f"{refused}.* Leave AQC_KEYS=off out"):
+        ServiceSettings(host=host, keys="off").check_exposure(lambda: True)
+    ServiceSettings(host=host).check_exposure(lambda: True)
+    ServiceSettings(host=host, allow_open=True).check_exposure(lambda: False)
+    assert ServiceSettings(host=host).keys_required
+    assert ServiceSettings(host=host, allow_open=True, keys="on").keys_required
+    assert not ServiceSettings(host=host, allow_open=True).keys_required
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_a_loopback_address_is_accepted(host):
-    ServiceSettings(host=host).check_exposure()
+    ServiceSettings(host=host).check_exposure(lambda: False)
+    assert not ServiceSettings(host=host).keys_required
+    assert ServiceSettings(host=host, keys="on").keys_required

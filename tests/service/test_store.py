@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from aqc_service.attempts import Attempts
+from aqc_service.creation import Caller, IdempotencyConflict
 from aqc_service.states import FOLLOWING, TERMINAL
-from aqc_service.store import IdempotencyConflict, JobNotFinished
+from aqc_service.store import JobNotFinished
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_one_key_is_one_job(store, submit):
     assert again == first
     with pytest.raises(IdempotencyConflict, match="k was used before with another body"):
         submit(idempotency_key="k", body_hash="2")
-    assert submit(idempotency_key="k", body_hash="2", owner="someone").id != first.id
+    assert submit(idempotency_key="k", body_hash="2", caller=Caller("someone")).id != first.id
 
 
 def test_forty_creates_at_once_with_thirty_keys_are_thirty_jobs(store, submit):

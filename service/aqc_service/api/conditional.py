@@ -1,6 +1,7 @@
 """ETag and If-None-Match, Accept, Prefer: what a request says about the answer it wants."""
 
 import base64
+import hashlib
 import re
 
 from fastapi import Request, Response
@@ -36,6 +37,11 @@ def digest(sha256: str) -> dict[str, str]:
         'sha-256=:AAAAA'
     """
     return {"Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"}
+
+
+def tag_of(content: bytes) -> str:
+    """Return the ETag of a content, without quotes."""
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def preferred_wait(prefer: str) -> int:

@@ -6,18 +6,20 @@ import uuid
 from typing import Annotated, Any
 
 import structlog
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from aqc_service.api.auth import CallerDep, find_caller
 from aqc_service.api.problems import Fault, Refusal, broken
+from aqc_service.api.schemas import View
 from aqc_service.records import Job
 from aqc_service.settings import ServiceSettings
 from aqc_service.store import Store
 
 _log = structlog.get_logger("aqc.api")
-_JOB_ID = re.compile(r"[0-9a-f]{32}")
+_ID = re.compile(r"[0-9a-f]{32}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -70,14 +72,16 @@ def request_id(request: Request) -> str:
     return request.scope["state"]["request_id"]
 
 
-def _store(request: Request) -> Store:
-    return request.app.state.store
+def _store(request: Request, caller: CallerDep) -> Store:
+    store: Store = request.app.state.store
+    return store.of(caller)
 
 
 def _settings(request: Request) -> ServiceSettings:
     return request.app.state.settings
 
 
+# As the caller sees it: the jobs of others are not there.
 StoreDep = Annotated[Store, Depends(_store)]
 SettingsDep = Annotated[ServiceSettings, Depends(_settings)]
 RequestId = Annotated[str, Depends(request_id)]
@@ -99,13 +103,32 @@ async def known_parameters(request: Request) -> None:
         raise Refusal(400, faults[0].detail, faults)
 
 
+# What all routes have that need a key.
+KEYED = [Depends(find_caller), Depends(known_parameters)]
+
+
+def json_of(view: View, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return a view as the answer."""
+    return Response(view.model_dump_json(), status, headers, media_type="application/json")
+
+
 def _dependant(request: Request) -> Any:
     return request.scope["route"].dependant
 
 
+def is_id(text: str) -> bool:
+    """Whether a text can be the id of a job or a batch.
+
+    Example:
+        >>> is_id("0198"), is_id(32 * "a")
+        (False, True)
+    """
+    return _ID.fullmatch(text) is not None
+
+
 async def find_job(store: Store, job_id: str) -> Job:
     """Return a job, or refuse the request with 404."""
-    job = await run_in_threadpool(store.get, job_id) if _JOB_ID.fullmatch(job_id) else None
+    job = await run_in_threadpool(store.get, job_id) if is_id(job_id) else None
     if job is None:
         raise Refusal(404, "There is no job of this id; it may have been deleted.")
     return job

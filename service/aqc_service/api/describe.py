@@ -82,6 +82,20 @@ PAGE: dict[str, Any] = {
     "headers": {"Link": header('The next page, rel="next"; missing on the last one.')},
 }
 JOB: dict[str, Any] = {"description": "The job.", "headers": {"ETag": ETAG}}
+_BATCH_LINKS = {
+    name: {"operationId": name, "parameters": {"batch_id": "$response.body#/id"}}
+    for name in ("show_batch", "batch_table", "cancel_batch", "delete_batch")
+}
+ACCEPTED_BATCH: dict[str, Any] = {
+    "description": "Accepted.",
+    "links": _BATCH_LINKS,
+    "headers": {
+        "Location": header("Path of the batch."),
+        "Retry-After": _RETRY_AFTER,
+        "Idempotency-Replayed": _REPLAYED,
+    },
+}
+BATCH: dict[str, Any] = {"description": "The batch.", "headers": {"ETag": ETAG}}
 NOT_MODIFIED: dict[str, Any] = {"description": "Still what If-None-Match names."}
 
 
@@ -92,7 +106,9 @@ def submission_schema() -> tuple[dict[str, Any], dict[str, Any]]:
     )
     parts = schema.pop("$defs")
     schema["title"] = "Submission"
-    schema["description"] = "problem.json, plus name, tags, priority and limits.wall_seconds."
+    schema["description"] = (
+        "problem.json, plus name, tags, priority, device and limits.wall_seconds."
+    )
     schema["examples"] = [example["value"] for example in EXAMPLES.values()]
     schema["properties"] |= {
         "name": {
@@ -120,6 +136,11 @@ def submission_schema() -> tuple[dict[str, Any], dict[str, Any]]:
             "default": 0,
         },
     }
+    schema["properties"]["device"] = {
+        "description": "Which workers may run it.",
+        "enum": ["cpu", "gpu", None],
+        "default": "cpu",
+    }
     parts["LimitSettings"]["properties"]["wall_seconds"] = {
         "description": "Wall time the job may take in all; null: what the service allows.",
         "type": ["number", "null"],
@@ -137,6 +158,58 @@ BODY: dict[str, Any] = {
             "application/json": {
                 "schema": {"$ref": "#/components/schemas/Submission"},
                 "examples": EXAMPLES,
+            }
+        },
+    }
+}
+
+_SWEEP = {
+    "name": "Anisotropy and time",
+    "template": {"hamiltonian": {"model": "xxz_chain", "num_qubits": 10}, "ansatz": {"layers": 3}},
+    "axes": {"/hamiltonian/delta": [0.0, 0.5, 1.0], "/time": [0.2, 0.4]},
+    "mode": "product",
+}
+
+BATCH_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["template", "axes"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "template": {
+                            "description": "A submission as for POST /v1/jobs, without what the "
+                            "axes set.",
+                            "type": "object",
+                        },
+                        "axes": {
+                            "description": "Values by their JSON pointer into the template.",
+                            "type": "object",
+                            "minProperties": 1,
+                            "maxProperties": 8,
+                            "propertyNames": {"pattern": "^/"},
+                            "additionalProperties": {"type": "array", "minItems": 1},
+                        },
+                        "mode": {
+                            "description": "product: every value with every other; zip: the first "
+                            "with the first, and so on.",
+                            "enum": ["product", "zip"],
+                            "default": "product",
+                        },
+                        "name": {
+                            "description": "A title for people.",
+                            "anyOf": [
+                                {"type": "null"},
+                                {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
+                            ],
+                            "default": None,
+                        },
+                    },
+                },
+                "examples": {"sweep": {"summary": "Anisotropy and time", "value": _SWEEP}},
             }
         },
     }

@@ -6,19 +6,19 @@ import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from aqc_service.api import describe
 from aqc_service.api.conditional import best_type
-from aqc_service.api.context import StoreDep, find_job, known_parameters
+from aqc_service.api.context import KEYED, StoreDep, find_job
 from aqc_service.api.problems import Refusal, documented
 from aqc_service.api.schemas import EventPage, EventView
 from aqc_service.states import TERMINAL
 from aqc_service.store import Store
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(known_parameters)])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=KEYED)
 
 STREAM = "text/event-stream"
 MAX_STREAMS = 256

@@ -7,28 +7,28 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from aqc.errors import InputError
 from aqc_service.api import describe
 from aqc_service.api.conditional import conditional, preferred_wait
 from aqc_service.api.context import (
+    KEYED,
     RequestId,
     SettingsDep,
     StoreDep,
     find_job,
-    known_parameters,
+    json_of,
 )
 from aqc_service.api.memory import check_fits
 from aqc_service.api.problems import Fault, Refusal, documented
-from aqc_service.api.schemas import NO_WORKER, JobDetail, JobPage, JobView, View, job_path
+from aqc_service.api.schemas import HELD, NO_WORKER, JobDetail, JobPage, JobView, job_path
 from aqc_service.api.submission import Submission, check_tag, read_submission
 from aqc_service.records import Job
 from aqc_service.states import State
 from aqc_service.store import MAX_PAGE, Store
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(known_parameters)])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=KEYED)
 
 POLL_SECONDS = 0.1
 RETRY_AFTER = {"Retry-After": "1"}
@@ -88,6 +88,7 @@ async def submit_job(
             name=submission.name,
             tags=submission.tags,
             priority=submission.priority,
+            queue=submission.device,
             wall_limit=submission.wall_seconds,
             idempotency_key=idempotency_key,
             body_hash=submission.body_hash,
@@ -128,12 +129,12 @@ async def list_jobs(
     jobs, following = await run_in_threadpool(
         lambda: store.list(**filters, limit=limit, cursor=cursor)
     )
-    notes = await _notes(store, jobs)
+    unserved = await _unserved(store, jobs)
     page = JobPage(
-        jobs=[JobView.of(job, notes if job.state == "queued" else ()) for job in jobs],
+        jobs=[JobView.of(job, _notes(job, unserved)) for job in jobs],
         next_cursor=following,
     )
-    response = _json(page)
+    response = json_of(page)
     if following is not None:
         chosen = {name: value for name, value in filters.items() if value is not None}
         query = urlencode({**chosen, "limit": limit, "cursor": following})
@@ -162,11 +163,11 @@ async def show_job(
     job = await find_job(store, job_id)
     wait = preferred_wait(prefer)
     job = await finished(store, job, wait)
-    notes = await _notes(store, [job])
-    response = _json(JobDetail.of(job, notes))
+    notes = _notes(job, await _unserved(store, [job]))
+    response = json_of(JobDetail.of(job, notes))
     response.headers["Cache-Control"] = "no-cache"
     _applied(response, wait)
-    return conditional(request, response, f"{job.version}{'w' if notes else ''}")
+    return conditional(request, response, f"{job.version}{'w' * len(notes)}{'h' * job.held}")
 
 
 @router.post(
@@ -188,7 +189,7 @@ async def cancel_job(store: StoreDep, job_id: describe.JobId) -> Response:
         raise _deleted()
     if job.state in ("succeeded", "failed"):
         raise Refusal(409, f"The job cannot be cancelled: it {job.state} before.")
-    return _json(JobView.of(job), 202, RETRY_AFTER)
+    return json_of(JobView.of(job), 202, RETRY_AFTER)
 
 
 @router.post(
@@ -254,23 +255,33 @@ async def accepted(
 ) -> Response:
     """Return the answer to a new job: 202, or 200 when it finished within `wait` seconds."""
     job = await finished(store, job, wait)
-    notes = await _notes(store, [job])
+    notes = _notes(job, await _unserved(store, [job]))
     headers = {"Location": job_path(job.id)}
     if replayed:
         headers["Idempotency-Replayed"] = "true"
     if job.is_terminal and wait:
-        response = _json(JobDetail.of(job, notes), 200, headers)
+        response = json_of(JobDetail.of(job, notes), 200, headers)
     else:
-        response = _json(JobDetail.of(job, notes), 202, headers | RETRY_AFTER)
+        response = json_of(JobDetail.of(job, notes), 202, headers | RETRY_AFTER)
     _applied(response, wait)
     return response
 
 
-async def _notes(store: Store, jobs: Sequence[Job]) -> list[str]:
-    """Return what the callers of waiting jobs should know."""
-    if not any(job.state == "queued" for job in jobs):
+async def _unserved(store: Store, jobs: Sequence[Job]) -> set[str]:
+    """Return the queues in which jobs wait while no worker serves them."""
+    waiting = {job.queue for job in jobs if job.state == "queued"}
+    if not waiting:
+        return set()
+    return waiting - {
+        queue for one in await run_in_threadpool(store.workers) for queue in one.queues
+    }
+
+
+def _notes(job: Job, unserved: set[str]) -> list[str]:
+    """Return what the callers of a waiting job should know."""
+    if job.state != "queued":
         return []
-    return [] if await run_in_threadpool(store.workers) else [NO_WORKER]
+    return [NO_WORKER] * (job.queue in unserved) + [HELD] * job.held
 
 
 def _applied(response: Response, wait: int) -> None:
@@ -280,7 +291,3 @@ def _applied(response: Response, wait: int) -> None:
 
 def _deleted() -> Refusal:
     return Refusal(404, "The job was deleted meanwhile.")
-
-
-def _json(view: View, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(view.model_dump_json(), status, headers, media_type=JSONResponse.media_type)

@@ -53,9 +53,19 @@ def _description(entry: dict[str, Any], operation: dict[str, Any]) -> str:
             f"more, at most {limit['max']:.3g}, becomes a job."
         )
     parts += [entry["notice"]] * bool(entry["notice"])
-    body = json.dumps(operation["example"], ensure_ascii=False).replace("'", "'\\''")
-    parts.append(
-        f"```sh\ncurl http://127.0.0.1:8765/v1/kernels/{slug}/{operation['name']} "
+    parts.append(curl(f"{slug}/{operation['name']}", operation["example"]))
+    return "\n\n".join(parts)
+
+
+def curl(path: str, example: dict[str, Any]) -> str:
+    """Return in Markdown how to post an example to a kernel's address.
+
+    Args:
+        path: Below /v1/kernels/.
+        example: The body.
+    """
+    body = json.dumps(example, ensure_ascii=False).replace("'", "'\\''")
+    return (
+        f"```sh\ncurl http://127.0.0.1:8765/v1/kernels/{path} "
         f"-H 'Content-Type: application/json' \\\n  -d '{body}'\n```"
     )
-    return "\n\n".join(parts)

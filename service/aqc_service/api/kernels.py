@@ -5,10 +5,10 @@ Bodies and answers pass through as bytes; what checks and computes are the pool'
 """
 
 import asyncio
-import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -19,8 +19,8 @@ from aqc import kernels
 from aqc.checks import nearest
 from aqc.errors import InputError
 from aqc_service.api import describe, kernel_docs
-from aqc_service.api.conditional import conditional, preferred_wait
-from aqc_service.api.context import RequestId, SettingsDep, StoreDep, known_parameters
+from aqc_service.api.conditional import conditional, preferred_wait, tag_of
+from aqc_service.api.context import KEYED, RequestId, SettingsDep, StoreDep
 from aqc_service.api.jobs import IdempotencyKey, accepted, finished
 from aqc_service.api.problems import RETRY_SECONDS, Fault, Refusal, documented, refusal_of
 from aqc_service.api.schemas import JobDetail, View
@@ -79,12 +79,11 @@ async def read_arguments(request: Request) -> list[bytes]:
     return await read_body(request, MAX_KERNEL_BODY)
 
 
+@cache  # the catalogue stays as it is, and its routes take long to make
 def make_router() -> APIRouter:
     """Return the routes of all kernels in the catalogue."""
     entries = kernels.catalogue()
-    router = APIRouter(
-        prefix="/v1/kernels", tags=["kernels"], dependencies=[Depends(known_parameters)]
-    )
+    router = APIRouter(prefix="/v1/kernels", tags=["kernels"], dependencies=KEYED)
     _add_catalogue(router, entries)
     for entry in entries.values():
         for operation in entry["operations"]:
@@ -154,9 +153,28 @@ def _add_catalogue(router: APIRouter, entries: Mapping[str, dict[str, Any]]) -> 
 
 
 def _add_unknown(router: APIRouter, entries: Mapping[str, dict[str, Any]]) -> None:
-    @router.post("/{slug}", include_in_schema=False)
+    # What is known is answered by the routes before these two.
+    shown = next(iter(entries.values()))
+
+    @router.post(
+        "/{slug}",
+        summary="Run a kernel's first operation",
+        description="As at the operation's own address, which says what the body holds.\n\n"
+        + kernel_docs.curl(shown["slug"], shown["operations"][0]["example"]),
+        responses={**_RESPONSES, **documented(404)},
+        response_model=None,
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            }
+        },
+    )
+    async def no_kernel(slug: Slug) -> Response:
+        raise _no_kernel(slug, entries)
+
     @router.post("/{slug}/{operation}", include_in_schema=False)
-    async def no_operation(slug: str, operation: str = "") -> Response:
+    async def no_operation(slug: str, operation: str) -> Response:
         if slug not in entries:
             raise _no_kernel(slug, entries)
         names = [x["name"] for x in entries[slug]["operations"]]
@@ -187,7 +205,9 @@ def _endpoint(slug: str, operation: dict[str, Any]) -> Any:
         call = {"kernel": slug, "operation": operation["name"], "arrays": arrays}
         wants_job = _ASYNC.search(prefer) is not None
         pool: KernelPool = request.app.state.kernel_pool
+        await run_in_threadpool(store.check_cpu)
         reply = await _ask(pool, {**call, "figure": figure, "check_only": wants_job}, body)
+        await run_in_threadpool(store.charge, reply.cpu_seconds)
         if reply.kind == "answer":
             return Response(reply.body, media_type=JSONResponse.media_type)
         if reply.kind not in ("long", "slow"):
@@ -239,7 +259,7 @@ def _known(request: Request, content: bytes) -> Response:
     response = Response(
         content, headers={"Cache-Control": "no-cache"}, media_type=JSONResponse.media_type
     )
-    return conditional(request, response, hashlib.sha256(content).hexdigest()[:32])
+    return conditional(request, response, tag_of(content))
 
 
 def _no_kernel(slug: str, entries: Mapping[str, Any]) -> Refusal:

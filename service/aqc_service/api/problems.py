@@ -14,8 +14,10 @@ from starlette.exceptions import HTTPException
 
 from aqc.checks import shown
 from aqc.errors import InputError
+from aqc_service.creation import IdempotencyConflict
 from aqc_service.database import StorageError
-from aqc_service.store import IdempotencyConflict, JobNotFinished
+from aqc_service.quota import QuotaExceeded
+from aqc_service.store import JobNotFinished
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
@@ -84,7 +86,15 @@ def refusal_of(error: InputError, status: int = 422) -> Refusal:
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return what OpenAPI says of error statuses, for a route's `responses`."""
+    """Return what OpenAPI says of error statuses, for a route's `responses`.
+
+    Those of keys and quotas are among them.
+    """
+    return open_to_all(*sorted({*statuses, *_OF_KEYS}))
+
+
+def open_to_all(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the same for a route that needs no key."""
     return {
         status: {
             "description": _MEANINGS[status],
@@ -103,19 +113,23 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(IdempotencyConflict, _on_conflict)
     app.add_exception_handler(JobNotFinished, _on_not_finished)
+    app.add_exception_handler(QuotaExceeded, _on_quota)
     app.add_exception_handler(StorageError, _on_storage_error)
     app.add_exception_handler(SQLAlchemyError, _on_storage_error)
 
 
+_OF_KEYS = (401, 403, 429)
 _MEANINGS = {
     400: "The request cannot be read: not JSON, or a parameter out of its range.",
-    404: "There is no such job, file or kernel.",
+    401: "Where the service asks for keys: there is none in the request, or it is not valid.",
+    403: "The key is not for this, or its quota does not allow so much.",
+    404: "There is no such job, batch, file or kernel.",
     406: "None of the accepted media types is offered.",
     409: "Not in the job's present state.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     422: "The body is JSON but cannot be used; `errors` names every field at fault.",
-    429: "Too many event streams are open, or too many calls of kernels wait.",
+    429: "Too many requests, jobs, streams or calls of kernels; or the day's time is used up.",
     503: "The service cannot do its work now: its database, storage or workers are missing.",
 }
 _TRY_AGAIN = {409, 429, 503}
@@ -175,6 +189,15 @@ async def _on_conflict(request: Request, error: Exception) -> JSONResponse:
 async def _on_not_finished(request: Request, error: Exception) -> JSONResponse:
     headers = {"Retry-After": str(RETRY_SECONDS)}
     return await _on_refusal(request, Refusal(409, str(error), headers=headers))
+
+
+async def _on_quota(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, QuotaExceeded)
+    faults = [] if error.pointer is None else [Fault(detail=str(error), pointer=error.pointer)]
+    if error.retry_after is None:
+        return await _on_refusal(request, Refusal(403, str(error), faults))
+    headers = {"Retry-After": str(error.retry_after)}
+    return await _on_refusal(request, Refusal(429, str(error), faults, headers=headers))
 
 
 async def _on_storage_error(request: Request, error: Exception) -> JSONResponse:

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from aqc.output import FIGURES
 from aqc_service.api import describe, plots
 from aqc_service.api.conditional import best_type, conditional, digest
-from aqc_service.api.context import StoreDep, find_job, known_parameters
+from aqc_service.api.context import KEYED, StoreDep, find_job
 from aqc_service.api.problems import RETRY_SECONDS, Refusal, documented
 from aqc_service.api.schemas import ArtifactList, ArtifactView
 from aqc_service.records import Artifact, Job
 from aqc_service.store import Store
 
-router = APIRouter(prefix="/v1/jobs", tags=["results"], dependencies=[Depends(known_parameters)])
+router = APIRouter(prefix="/v1/jobs", tags=["results"], dependencies=KEYED)
 
 Format = Literal["qasm3", "qasm2", "qpy", "json"]
 

@@ -11,6 +11,7 @@ from aqc_service.records import Artifact, Event, Job
 from aqc_service.states import Reason, State
 
 NO_WORKER = "No worker is alive; the job waits until one is."
+HELD = "The job waits until fewer of your jobs run."
 
 
 class View(BaseModel):
@@ -69,6 +70,8 @@ class JobView(View):
     name: str | None
     tags: list[str]
     priority: int
+    queue: str
+    """cpu or gpu: which workers may run it."""
     num_qubits: int
     """0 of a kernel."""
     memory_bytes: int

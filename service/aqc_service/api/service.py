@@ -2,17 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from aqc.hamiltonian import MAX_QUBITS
 from aqc.versions import versions
 from aqc_service.api import describe
+from aqc_service.api.auth import check_scraper, find_caller
 from aqc_service.api.conditional import MAX_WAIT
-from aqc_service.api.context import SettingsDep, StoreDep, known_parameters
+from aqc_service.api.context import SettingsDep, known_parameters
 from aqc_service.api.events import MAX_STREAMS
 from aqc_service.api.memory import estimate_within
-from aqc_service.api.problems import RETRY_SECONDS, Refusal, documented
+from aqc_service.api.problems import RETRY_SECONDS, Refusal, documented, open_to_all
 from aqc_service.api.schemas import Check, Estimate, Health, Limits, Readiness
 from aqc_service.api.submission import (
     MAX_BODY,
@@ -28,6 +29,9 @@ from aqc_service.health import examine
 from aqc_service.store import MAX_PAGE
 
 router = APIRouter(prefix="/v1", tags=["service"], dependencies=[Depends(known_parameters)])
+metrics_router = APIRouter(
+    tags=["service"], dependencies=[Depends(check_scraper), Depends(known_parameters)]
+)
 
 
 @router.post(
@@ -36,6 +40,7 @@ router = APIRouter(prefix="/v1", tags=["service"], dependencies=[Depends(known_p
     responses={200: {"description": "The estimate."}, **documented(400, 413, 415, 422)},
     openapi_extra=describe.BODY,
     tags=["jobs"],
+    dependencies=[Depends(find_caller)],
 )
 async def estimate_job(
     settings: SettingsDep, submission: Annotated[Submission, Depends(read_submission)]
@@ -63,7 +68,7 @@ async def estimate_job(
     return Estimate(**told.to_dict(), warnings=warnings)
 
 
-@router.get("/healthz", response_model=Health, responses={**documented(400)})
+@router.get("/healthz", response_model=Health, responses={**open_to_all(400)})
 async def health() -> Health:
     """Tell that the process answers.
 
@@ -74,8 +79,8 @@ async def health() -> Health:
     return Health()
 
 
-@router.get("/readyz", response_model=Readiness, responses={**documented(400, 503)})
-async def ready(store: StoreDep) -> Readiness:
+@router.get("/readyz", response_model=Readiness, responses={**open_to_all(400, 503)})
+async def ready(request: Request) -> Readiness:
     """Tell whether database, storage and workers work; 503 and `checks` say what does not.
 
     Jobs are accepted also while no worker is alive; they wait.
@@ -84,7 +89,7 @@ async def ready(store: StoreDep) -> Readiness:
     curl http://127.0.0.1:8765/v1/readyz
     ```
     """
-    report = await run_in_threadpool(examine, store)
+    report = await run_in_threadpool(examine, request.app.state.store)
     failed = [part["message"] for part in report.values() if not part["ok"]]
     if failed:
         raise Refusal(
@@ -96,7 +101,31 @@ async def ready(store: StoreDep) -> Readiness:
     return Readiness(checks={name: Check(**part) for name, part in report.items()})
 
 
-@router.get("/version", responses={**documented(400)})
+@metrics_router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The metrics.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        },
+        **documented(400, 503),
+    },
+)
+async def metrics(request: Request) -> Response:
+    """Tell in numbers how the whole service does, in Prometheus' text format.
+
+    ```sh
+    curl http://127.0.0.1:8765/metrics
+    ```
+    """
+    from aqc_service.metrics import CONTENT_TYPE, exposition
+
+    text = await run_in_threadpool(exposition, request.app.state.store.engine)
+    return Response(text, media_type=CONTENT_TYPE)
+
+
+@router.get("/version", responses={**open_to_all(400)})
 async def version() -> dict[str, str]:
     """Return the versions of aqc and its libraries.
 
@@ -107,7 +136,12 @@ async def version() -> dict[str, str]:
     return versions()
 
 
-@router.get("/limits", response_model=Limits, responses={**documented(400)})
+@router.get(
+    "/limits",
+    response_model=Limits,
+    responses={**documented(400)},
+    dependencies=[Depends(find_caller)],
+)
 async def limits(settings: SettingsDep) -> Limits:
     """Return the most that the service takes.
 

@@ -22,7 +22,7 @@ MAX_NAME, MAX_TAGS, MAX_TAG = 200, 16, 64
 MAX_PRIORITY = 100
 MAX_WALL_SECONDS = 30 * 86400.0
 
-_OWN = ("name", "tags", "priority")  # and limits.wall_seconds
+_OWN = ("name", "tags", "priority", "device")  # and limits.wall_seconds
 
 # A caller that is still sending reads no answer; so much is read and dropped before it gets one.
 _DRAINED = 64 * 2**20
@@ -37,6 +37,7 @@ class Submission:
         name: A title for people.
         tags: Words to filter by.
         priority: Higher runs first.
+        device: cpu or gpu: which workers may run it.
         wall_seconds: Wall time that the job may take, None for the service's default.
         body_hash: SHA-256 of the body's content, whatever its spacing and order.
     """
@@ -45,6 +46,7 @@ class Submission:
     name: str | None
     tags: tuple[str, ...]
     priority: int
+    device: str
     wall_seconds: float | None
     body_hash: str
 
@@ -143,7 +145,8 @@ def _without_unknown(problem: dict[str, Any]) -> tuple[dict[str, Any], list[tupl
     return problem, faults
 
 
-def _read_name(value: Any) -> str | None:
+def read_name(value: Any) -> str | None:
+    """Return a title for people, or refuse it."""
     return None if value is None else _line(value, "`name`", "/name", MAX_NAME)
 
 
@@ -164,6 +167,14 @@ def _read_priority(value: Any) -> int:
     return integer(value, "`priority`", "/priority", least=0, most=MAX_PRIORITY)
 
 
+def _read_device(value: Any) -> str:
+    if value is None:
+        return "cpu"
+    if value not in ("cpu", "gpu"):
+        raise InputError(f"`device` must be cpu or gpu, but is {shown(value)}.", "/device")
+    return str(value)
+
+
 def _read_wall_seconds(value: Any) -> float | None:
     if value is None:
         return None
@@ -179,9 +190,10 @@ def _read_wall_seconds(value: Any) -> float | None:
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
-    "name": _read_name,
+    "name": read_name,
     "tags": _read_tags,
     "priority": _read_priority,
+    "device": _read_device,
     "wall_seconds": _read_wall_seconds,
 }
 

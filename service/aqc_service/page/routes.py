@@ -80,6 +80,24 @@ def job(job_id: str) -> HTMLResponse:
     return _page("job", "Job · aqc", job_id=job_id)
 
 
+@router.get("/ui/signin")
+def signin() -> HTMLResponse:
+    """Where the page asks for a key."""
+    return _page("signin", "Key · aqc")
+
+
+@router.get("/ui/batches")
+def sweeps() -> HTMLResponse:
+    """The list of sweeps."""
+    return _page("batches", "Sweeps · aqc")
+
+
+@router.get("/ui/batches/{batch_id}")
+def sweep(batch_id: str) -> HTMLResponse:
+    """One sweep; whether it exists, the page asks the API."""
+    return _page("batch", "Sweep · aqc", batch_id=batch_id)
+
+
 @router.get("/ui/kernels")
 def shelf() -> HTMLResponse:
     """The shelf: every kernel, with its paper."""

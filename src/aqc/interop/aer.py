@@ -29,8 +29,9 @@ _SVD_TOLERANCE = 1e-10 * 2**0.5
 # 0.27 s and change the fidelity by up to 1e-11, 1e-10, 6e-9 and 9e-8.
 EXACT = _CHOP
 _MAX_BOND = 1024
-# Aer guesses its memory from the worst case and refuses deep circuits that need little.
-_NO_MEMORY_GUESS = 10**12
+# Aer guesses its memory from the worst case, 10**12 megabytes and more, and refuses deep circuits
+# that need little. This many megabytes are 2**63 bytes.
+_NO_MEMORY_GUESS = 2**43
 # The threshold and the log belong to the whole process in Aer, so only one run may use them.
 _ONE_AT_A_TIME = threading.Lock()
 _LOG_ENTRY = re.compile(r"(internal_swap|:unitary) on qubits (\d+),(\d+), BD=\[([\d ]+)\]")
@@ -115,6 +116,29 @@ def simulate_statevector(circuit: QuantumCircuit) -> np.ndarray:
     result = AerSimulator(method="statevector").run(fused, shots=1).result()
     vector = np.asarray(result.data()["statevector"])
     return vector.reshape((2,) * circuit.num_qubits).transpose().reshape(-1)
+
+
+def simulate_unitary(circuit: QuantumCircuit) -> np.ndarray:
+    """Return the circuit's matrix, shape (2**n, 2**n), qubit 0 leftmost, its global phase included.
+
+    Raises:
+        UnsupportedGateError: If an instruction has no unitary matrix of numbers.
+
+    Example:
+        >>> circuit = QuantumCircuit(2, global_phase=np.pi)
+        >>> _ = circuit.x(0)
+        >>> simulate_unitary(circuit)[2].real.round(12).tolist()
+        [-1.0, 0.0, 0.0, 0.0]
+    """
+    plain = circuit.copy_empty_like()
+    for gate, qubits in _small_gates(circuit):
+        plain.append(gate, qubits)
+    plain.save_unitary()
+    result = AerSimulator(method="unitary").run(plain, shots=1).result()
+    legs = np.asarray(result.data()["unitary"]).reshape((2,) * (2 * circuit.num_qubits))
+    n = circuit.num_qubits
+    size = 2**n
+    return legs.transpose([*reversed(range(n)), *reversed(range(n, 2 * n))]).reshape(size, size)
 
 
 def simulate_mps(circuit: QuantumCircuit, threshold: float = EXACT) -> Simulation:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from qiskit import QuantumCircuit
+from qiskit.circuit import Instruction
+from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import Operator
 
 from aqc.ansatz import Ansatz
@@ -17,6 +19,7 @@ from aqc.interop.files import check_unitary, load_circuit
 from aqc.interop.fusion import from_zeros, fuse
 from aqc.interop.kak import nearest_unitary
 from aqc.interop.qasm import number
+from aqc.interop.qiskit import evolution_matrix
 from aqc.interop.synthesis import euler_angles, synthesize, two_qubit_counts
 
 
@@ -37,7 +40,19 @@ def from_qiskit(circuit: QuantumCircuit) -> Circuit:
         [(1, 0)]
     """
     check_unitary(circuit)
-    return fuse(Circuit(circuit.num_qubits, tuple(_matrices(circuit))))
+    return fuse(as_gates(circuit))
+
+
+def as_gates(circuit: QuantumCircuit) -> Circuit:
+    """Return a circuit's gates as matrices, one by one; `from_qiskit` says which are taken.
+
+    Example:
+        >>> circuit = QuantumCircuit(2)
+        >>> _ = circuit.cx(0, 1), circuit.x(1)
+        >>> len(as_gates(circuit).gates)
+        2
+    """
+    return Circuit(circuit.num_qubits, tuple(_matrices(circuit)))
 
 
 @functools.lru_cache(maxsize=4)
@@ -131,14 +146,25 @@ def _matrices(circuit: QuantumCircuit) -> Iterator[Gate]:
         if operation.name == "barrier":
             continue
         if len(qubits) <= 2:
-            exact = hasattr(operation, "__array__")
-            matrix = operation.to_matrix() if exact else Operator(operation).data
             # Qiskit counts qubits from the right: the last of a gate is our left one.
-            yield Gate(qubits[::-1], np.asarray(matrix, dtype=complex))
+            yield Gate(qubits[::-1], matrix_of(operation))
             continue
         check_unitary(operation.definition)
         for gate in _matrices(operation.definition):
             yield Gate(tuple(qubits[number] for number in gate.qubits), gate.matrix)
+
+
+def matrix_of(operation: Instruction) -> np.ndarray:
+    """Return the matrix of a gate on one or two qubits, in Qiskit's order.
+
+    Raises:
+        QiskitError: It is not unitary, or nothing says what it does.
+    """
+    if type(operation) is PauliEvolutionGate:
+        return evolution_matrix(operation)
+    exact = hasattr(operation, "__array__")
+    matrix = operation.to_matrix() if exact else Operator(operation).data
+    return np.asarray(matrix, dtype=complex)
 
 
 def _definitions(blocks: list[np.ndarray]) -> list[str]:

@@ -98,6 +98,31 @@ def nearest_unitary(matrices: np.ndarray) -> np.ndarray:
     return left @ right
 
 
+def cartan(unitaries: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return K, (a, b, c) and K' with U = K exp(i (a XX + b YY + c ZZ)) K', up to phases.
+
+    K and K' are products of one-qubit gates, and pi/4 >= a >= b >= |c|.
+
+    Args:
+        unitaries: shape (N, 4, 4).
+
+    Returns:
+        shapes (N, 4, 4), (N, 3) and (N, 4, 4).
+
+    Raises:
+        InputError: A matrix is not unitary.
+
+    Example:
+        >>> from aqc.gates import CX
+        >>> (np.round(cartan(CX[None])[1] / np.pi, 12) + 0.0).tolist()
+        [[0.25, 0.0, 0.0]]
+    """
+    found = [_weyl(unitary) for unitary in nearest_unitary(unitaries)]
+    left = np.array([np.kron(weyl.K1l, weyl.K1r) for weyl in found])
+    right = np.array([np.kron(weyl.K2l, weyl.K2r) for weyl in found])
+    return left, np.array([[weyl.a, weyl.b, weyl.c] for weyl in found]), right
+
+
 def _weyl(unitary: np.ndarray) -> TwoQubitWeylDecomposition:
     # Any fidelity but None would replace the block by a special gate near to it.
     return TwoQubitWeylDecomposition(unitary, fidelity=None)

@@ -6,10 +6,13 @@ from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.quantum_info import SparseObservable, SparsePauliOp
 
 from aqc.errors import InputError
+from aqc.gates import evolution
 from aqc.hamiltonian import Hamiltonian
 
 # An imaginary part this small beside the largest coefficient is the rounding of a product.
 _IMAGINARY_TOLERANCE = 1e-12
+
+PauliTerm = tuple[str, list[int], float]
 
 
 def hamiltonian_from_qiskit(
@@ -37,6 +40,29 @@ def hamiltonian_from_qiskit(
         >>> hamiltonian.to_terms(), time
         ([['XX', [0, 1], 1.0], ['Z', [2], 1.0]], 0.5)
     """
+    num_qubits, terms, time = terms_from_qiskit(operator)
+    return Hamiltonian.from_terms(num_qubits, terms), time
+
+
+def terms_from_qiskit(
+    operator: SparsePauliOp | SparseObservable | PauliEvolutionGate,
+) -> tuple[int, list[PauliTerm], float | None]:
+    """Return (number of qubits, terms, time of an evolution gate), the terms on any qubits.
+
+    Args:
+        operator: As `hamiltonian_from_qiskit` takes it.
+
+    Returns:
+        Terms (letters, qubits, coefficient), letter k acting on qubits[k]; equal ones may repeat.
+
+    Raises:
+        InputError: A coefficient is complex or not a number, the time is not a real number, or the
+            type is another.
+
+    Example:
+        >>> terms_from_qiskit(SparsePauliOp("XIZ", 2.0))
+        (3, [('ZX', [0, 2], 2.0)], None)
+    """
     time = None
     operators = [operator]
     if isinstance(operator, PauliEvolutionGate):
@@ -44,7 +70,31 @@ def hamiltonian_from_qiskit(
         inner = operator.operator
         operators = inner if isinstance(inner, list) else [inner]
     terms = [term for part in operators for term in _terms(part)]
-    return Hamiltonian.from_terms(operators[0].num_qubits, terms), time
+    return operators[0].num_qubits, terms, time
+
+
+def evolution_matrix(gate: PauliEvolutionGate) -> np.ndarray:
+    """Return exp(-i t H) of an evolution gate on few qubits, in Qiskit's order.
+
+    Unlike the gate's own `to_matrix`, it does not go through sparse matrices, with their warnings.
+
+    Args:
+        gate: Of real coefficients and a real time.
+
+    Returns:
+        shape (2**n, 2**n), complex.
+
+    Raises:
+        InputError: A coefficient or the time is not a real number.
+
+    Example:
+        >>> evolution_matrix(PauliEvolutionGate(SparsePauliOp("Z"), np.pi)).diagonal().real.tolist()
+        [-1.0, -1.0]
+    """
+    num_qubits, terms, time = terms_from_qiskit(gate)
+    assert time is not None  # a gate has one
+    operator = SparsePauliOp.from_sparse_list(terms, num_qubits)
+    return evolution(operator.to_matrix(), time)
 
 
 def hamiltonian_to_qiskit(hamiltonian: Hamiltonian) -> SparsePauliOp:
@@ -97,9 +147,7 @@ def _time(time: float | ParameterExpression) -> float:
     return float(time)
 
 
-def _terms(
-    operator: SparsePauliOp | SparseObservable,
-) -> list[tuple[str, list[int], float]]:
+def _terms(operator: SparsePauliOp | SparseObservable) -> list[PauliTerm]:
     """Return (letters, qubits, coefficient) for each Pauli term, letter k acting on qubits[k]."""
     if isinstance(operator, SparseObservable):
         operator = _without_projectors(operator)
@@ -125,7 +173,7 @@ def _terms(
                 f"Coefficients must be real, but the term {letters} on {qubits} has {coefficient}.",
                 "/hamiltonian",
             )
-        terms.append((letters, qubits, coefficient.real))
+        terms.append((letters, qubits, float(coefficient.real)))
     return terms
 
 

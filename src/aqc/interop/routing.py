@@ -37,7 +37,11 @@ class Placed:
 
 
 def place(
-    circuit: Circuit, coupling_map: CouplingMap | Iterable[Sequence[int]], seed: int = 0
+    circuit: Circuit,
+    coupling_map: CouplingMap | Iterable[Sequence[int]],
+    seed: int = 0,
+    *,
+    swaps: bool = True,
 ) -> Placed:
     """Put a circuit on a coupling map: without swaps if a place is found, else with few.
 
@@ -48,12 +52,14 @@ def place(
         circuit: Gates on one or two qubits.
         coupling_map: Pairs (first, second) of physical qubits in the order of the basis gate.
         seed: Seed of the searches.
+        swaps: Whether qubits may be moved where no place is found.
 
     Returns:
         The placed circuit and where its qubits end.
 
     Raises:
-        InputError: The map is malformed, has fewer qubits than the circuit, or is not connected.
+        InputError: The map is malformed, has fewer qubits than the circuit, or is not connected;
+            or no place was found without swaps.
 
     Source: Qiskit's VF2Layout (subgraph isomorphism) and, where it finds nothing, SABRE.
 
@@ -67,8 +73,14 @@ def place(
     layout = _embedding(circuit, directed, edges, seed)
     if layout is not None:
         gates = [Gate(tuple(layout[q] for q in gate.qubits), gate.matrix) for gate in circuit.gates]
-    else:
+    elif swaps:
         gates, layout = _route(circuit, directed, seed)
+    else:
+        raise InputError(
+            '`circuit.coupling_map` must hold the chain as a path where `mode` is "unitary", '
+            "so that no swap moves a qubit; none was found.",
+            _POINTER,
+        )
     oriented = tuple(_orient(gate, edges) for gate in gates)
     return Placed(Circuit(directed.size(), oriented), layout)
 

@@ -41,6 +41,8 @@ def synthesize(
     basis: str = "cx",
     coupling_map: CouplingMap | Iterable[Sequence[int]] | None = None,
     seed: int = 0,
+    *,
+    swaps: bool = True,
 ) -> Emitted:
     """Write a circuit in one-qubit gates and the fewest two-qubit gates of a basis, exactly.
 
@@ -53,6 +55,7 @@ def synthesize(
         coupling_map: Pairs of physical qubits that the two-qubit gate may act on, in that order;
             with None any pair may be used.
         seed: Seed of the search for a place on the coupling map.
+        swaps: Whether qubits may be moved; they then end elsewhere than they begin.
 
     Returns:
         The circuit, equal to the product of the matrices up to a global phase, and its layout.
@@ -72,7 +75,7 @@ def synthesize(
         raise InputError(f"A circuit must have at least 1 qubit, but has {circuit.num_qubits}.")
     fused, layout = fuse(circuit), None
     if coupling_map is not None:
-        placed = place(fused, coupling_map, seed)
+        placed = place(fused, coupling_map, seed, swaps=swaps)
         fused, layout = fuse(placed.circuit), placed.layout
     return Emitted(_write(fused, basis), layout)
 

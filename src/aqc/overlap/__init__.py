@@ -44,6 +44,8 @@ def measure(blocks: jax.Array, data: Data) -> tuple[jax.Array, jax.Array]:
 def log_fidelity(blocks: jax.Array, data: Data) -> jax.Array:
     """Return log |<target|V(blocks)|psi_0>|^2 as a real double.
 
+    For operators, whose Choi states have norm 1, it is log |tr(target^dagger V) / 2^n|^2.
+
     Args:
         blocks: shape (number of blocks, 4, 4), of the dtype given to `prepare`.
         data: From `prepare`.

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aqc.ansatz import Ansatz
-from aqc.mps import MPS
+from aqc.mps import MPS, as_matrix
 
 
 class DenseData(NamedTuple):
@@ -16,8 +16,8 @@ class DenseData(NamedTuple):
     Attributes:
         numbers: The number of each block, shape (pairs of layers, n - 1); the identity, which
             follows the blocks, fills up the last pair. Even bonds come first in each pair.
-        state: Product state, shape (2**n,).
-        target: Conjugated target, shape (2**n,).
+        state: Product state, shape (2**n, R); R = 2**n counts the inputs of operators, else 1.
+        target: Conjugated target, shape (2**n, R).
     """
 
     numbers: jax.Array
@@ -35,8 +35,8 @@ def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> DenseData:
         for bond in bonds:
             numbers[layer // 2, bond] = number
             number += 1
-    state = MPS.product(ansatz.state).to_dense()
-    final = target.to_dense().conj()
+    state = as_matrix(MPS.product(ansatz.state))
+    final = as_matrix(target).conj()
     return DenseData(*map(jax.device_put, (numbers, state.astype(dtype), final.astype(dtype))))
 
 
@@ -54,7 +54,7 @@ def log_fidelity(blocks: jax.Array, data: DenseData) -> jax.Array:
         for bond in [*range(0, num_bonds, 2), *range(1, num_bonds, 2)]:
             vector = vector.reshape(2**bond, 4, -1)
             vector = jnp.einsum("xy,lyr->lxr", layer_gates[bond], vector)
-        return vector.reshape(-1), None
+        return vector.reshape(data.state.shape), None
 
     vector, _ = jax.lax.scan(two_layers, data.state, gates)
-    return 2 * jnp.log(jnp.abs(jnp.dot(data.target, vector)).astype(float))
+    return 2 * jnp.log(jnp.abs(jnp.sum(data.target * vector)).astype(float))

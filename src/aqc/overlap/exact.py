@@ -1,5 +1,8 @@
 """log |<target|V|psi_0>|^2 of a brickwork circuit, exactly, by two scans that meet in the middle.
 
+For operators psi_0 is made of Bell pairs, one half of each a site's input (its reference), so that
+the overlap is tr(target^dagger V) / 2^n; for states the reference has dimension 1.
+
 The chain is cut into cells (0,1), (2,3), ... . A gate of an even layer lies within a cell; a gate
 of an odd layer crosses a cut, and is a leg of dimension 4 there: the pair (out, in) of its left
 qubit. The boundary at a cut holds these m = L // 2 legs and the target's bond. It is divided by
@@ -11,12 +14,14 @@ one matrix product on a middle axis and no transposition:
 
     k_j (a)  ->  i_j  o_(j-1)  a        o_j, i_j: out and in of the right qubit's wire at layer j
 
+The references of a cell, made with its state and closed with its target, lead all other legs.
+
 The right half of the chain is seen in a mirror, so that both halves are the same computation with
 a leading axis of length two; the gates that cross the middle join them. Laid on two devices, the
 halves run side by side.
 
 No truncation and no decomposition: reverse mode gives the gradient with respect to every block.
-Cost per cell ~ 4^m (16 m chi + 4 chi^2) multiplications.
+Cost per cell ~ r 4^m (16 m chi + 4 chi^2) multiplications, r = 4 for operators, else 1.
 """
 
 from typing import NamedTuple
@@ -45,8 +50,8 @@ class ExactData(NamedTuple):
         numbers: For each cell and layer 0..2m the number of its block; odd layers: the gate that
             crosses the cell's outer cut. shape (2, cells, 2m + 1). Two constants follow the blocks:
             the identity for layers without a block, and the chain's end.
-        state: Product state of each cell, shape (2, cells, 4).
-        target: Conjugated tensors of each cell, shape (2, cells, chi, 4, chi).
+        state: Product state of each cell, shape (2, cells, 4, r): its two qubits, its references.
+        target: Conjugated tensors of each cell, shape (2, cells, chi, 4, r, chi).
         middle: Numbers of the blocks that cross the cut between the halves, shape (m,).
     """
 
@@ -71,27 +76,34 @@ def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> ExactData:
             of_parity = crossing if layer % 2 else inside
             of_parity[(bond + 1) // 2, layer // 2] = number
             number += 1
-    zero = np.array([1.0, 0.0])
     idle = 4 * cells - n
-    sites = [*ansatz.state, *[zero] * idle]
-    tensors = [*target.tensors, *[zero.reshape(1, 2, 1)] * idle]
-    chi = padded_bond(target.max_bond)
+    still = np.zeros(ansatz.state.shape[1:])
+    still.flat[0] = 1.0
+    sites = [site.reshape(2, -1) for site in (*ansatz.state, *[still] * idle)]  # i w
+    tensors = [*target.tensors, *[still.reshape(1, -1, 1)] * idle]
+    chi, references = padded_bond(target.max_bond), sites[0].shape[1] ** 2
     numbers = np.empty((2, cells, 2 * depth + 1), dtype=np.int32)
-    states = np.empty((2, cells, 4), dtype=dtype)
-    padded = np.zeros((2, cells, chi, 4, chi), dtype=dtype)
+    states = np.empty((2, cells, 4, references), dtype=dtype)
+    padded = np.zeros((2, cells, chi, 4, references, chi), dtype=dtype)
     for half, cell in np.ndindex(2, cells):
         at = 2 * cells - 1 - cell if half else cell
         numbers[half, cell, 0::2] = inside[at]
         numbers[half, cell, 1::2] = crossing[at + half]
         first, second = (2 * at + 1, 2 * at) if half else (2 * at, 2 * at + 1)
         states[half, cell] = np.kron(sites[first], sites[second])
-        left, right = tensors[first].conj(), tensors[second].conj()  # vL i vR
+        left, right = tensors[first].conj(), tensors[second].conj()  # vL (i w) vR
         if half:
             left, right = left.T, right.T
-        pair = np.tensordot(left, right, 1).reshape(left.shape[0], 4, -1)
-        padded[half, cell, : pair.shape[0], :, : pair.shape[2]] = pair
+        pair = np.einsum("liwm,mjvr->lijwvr", _legs(left), _legs(right))
+        pair = pair.reshape(len(left), 4, references, -1)
+        padded[half, cell, : len(pair), ..., : pair.shape[3]] = pair
     # Cast by NumPy: jnp.asarray would compile a conversion for each shape.
     return _place(numbers, states, padded, crossing[cells])
+
+
+def _legs(tensor: np.ndarray) -> np.ndarray:
+    """Return a site's tensor with its reference as a leg of its own."""
+    return tensor.reshape(len(tensor), 2, -1, tensor.shape[2])
 
 
 def _place(*arrays: np.ndarray) -> ExactData:
@@ -133,21 +145,22 @@ def log_fidelity(blocks: jax.Array, data: ExactData) -> jax.Array:
 
 def _boundary(gates: jax.Array, state: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return a half's normalized boundary at the middle, shape (4**m, chi), and its log norm."""
-    chi, depth = target.shape[1], gates.shape[1] // 2
+    chi, references, depth = target.shape[1], target.shape[3], gates.shape[1] // 2
     steps, closing = _cell_matrices(gates, state, target)
 
     def cell(
         carry: tuple[jax.Array, jax.Array], inputs: tuple[list[jax.Array], jax.Array]
     ) -> tuple[tuple[jax.Array, jax.Array], None]:
         boundary, log_norm = carry
-        matrices, close = inputs
-        made = 1
+        (first, *matrices), close = inputs
+        boundary = first @ boundary.reshape(4, -1)
+        made = 2 * references
         for matrix in matrices:
-            size = matrix.shape[0]
-            boundary = boundary.reshape(made, size, -1)
+            boundary = boundary.reshape(made, 8, -1)
             boundary = jnp.einsum("xy,myr->mxr", matrix, boundary)
-            made *= size // 2
-        boundary = boundary.reshape(made, 2 * chi) @ close
+            made *= 4
+        parts = boundary.reshape(references, -1, 2 * chi)
+        boundary = sum(part @ closer for part, closer in zip(parts, close, strict=True))
         boundary = boundary.reshape((2,) * (2 * depth) + (chi,)).transpose(_leg_order(depth))
         norm = jnp.sqrt(jnp.sum(boundary.real**2 + boundary.imag**2))
         # The norm is divided out here and added back as a logarithm: constant for the gradient.
@@ -163,25 +176,22 @@ def _cell_matrices(
     gates: jax.Array, state: jax.Array, target: jax.Array
 ) -> tuple[list[jax.Array], jax.Array]:
     """Return the step matrices of each cell and the matrix that closes it with the target."""
-    cells, chi = target.shape[:2]
+    cells, chi, _, references = target.shape[:4]
     depth = gates.shape[1] // 2
     inside = gates[:, 0::2]
     # crossing[..., k, a, b]: k = (out, in) of the left qubit, a = out and b = in of the right one
     crossing = gates[:, 1::2].reshape(cells, depth, 2, 2, 2, 2).transpose(0, 1, 2, 4, 3, 5)
     crossing = crossing.reshape(cells, depth, 4, 2, 2)
-    prepared = jnp.einsum("cxy,cy->cx", inside[:, 0], state)
-    steps = [
-        jnp.einsum("ckab,cbi->ciak", crossing[:, 0], prepared.reshape(cells, 2, 2)).reshape(
-            cells, 4, 4
-        )
-    ]
+    prepared = jnp.einsum("cxy,cyw->cxw", inside[:, 0], state).reshape(cells, 2, 2, -1)
+    first = jnp.einsum("ckab,cbiw->cwiak", crossing[:, 0], prepared)
+    steps = [first.reshape(cells, 4 * references, 4)]
     for j in range(1, depth):
         gate = inside[:, j].reshape(cells, 2, 2, 2, 2)  # a_out i a o
         step = jnp.einsum("cbiao,ckxb->cioxak", gate, crossing[:, j])
         steps.append(step.reshape(cells, 8, 8))
     last = inside[:, depth].reshape(cells, 4, 2, 2)  # (i j) a o
-    closing = jnp.einsum("clsr,csao->calor", target, last)
-    return steps, closing.reshape(cells, 2 * chi, 2 * chi)
+    closing = jnp.einsum("clswr,csao->cwalor", target, last)
+    return steps, closing.reshape(cells, references, 2 * chi, 2 * chi)
 
 
 def _leg_order(depth: int) -> list[int]:

@@ -2,13 +2,13 @@
 
 import io
 import json
+import time
 
 import httpx
 import numpy as np
 import pytest
 
-from aqc import client as module
-from aqc.client import Client, ServiceError
+from aqc.client import Client, ServiceError, connection, sweeps
 from aqc.errors import InputError
 from aqc.hamiltonian import Hamiltonian
 from aqc.problem import Problem
@@ -23,9 +23,20 @@ def client(transport):
         yield client
 
 
+class Clock:
+    """Time that passes by itself."""
+
+    monotonic = time.monotonic
+
+    @staticmethod
+    def sleep(seconds):
+        pass
+
+
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch):
-    monkeypatch.setattr(module.clock, "sleep", lambda seconds: None)
+    for module in (connection, sweeps):
+        monkeypatch.setattr(module, "clock", Clock)
 
 
 def qpy_of_two_qubits():
@@ -129,6 +140,48 @@ def test_cancel_retry_delete(client):
     with pytest.raises(ServiceError, match="no job of this id") as error:
         client.job(job)
     assert error.value.status == 404
+
+
+def test_a_sweep_is_a_table_with_a_row_for_each_job(client, worker, store):
+    from qiskit.quantum_info import SparsePauliOp
+
+    axes = {"/hamiltonian/delta": np.array([0.5, 1.0]), "/time": [0.1, np.float64(0.2)]}
+    batch = client.submit_batch(MODEL, axes=axes, name="n", **SETTINGS)
+    assert (batch.fields["size"], batch.done, batch.is_finished) == (4, 0, False)
+    rows = client.table(batch)
+    assert [(row["delta"], row["time"]) for row in rows] == [
+        (0.5, 0.1),
+        (0.5, 0.2),
+        (1.0, 0.1),
+        (1.0, 0.2),
+    ]
+    assert {tuple(row) for row in rows} == {tuple(rows[0])}
+    worker.start(rows[2]["job"])
+    worker.succeed(rows[2]["job"], {}, {"infidelity": 0.25})
+    assert client.cancel_batch(batch).done == 4
+    assert client.wait_batch(batch.id).is_finished
+    assert [row["infidelity"] for row in client.table(batch)] == [None, None, 0.25, None]
+    template = {"hamiltonian": MODEL, **SETTINGS}
+    again = client.submit_batch(template, axes={"/time": [0.3]}, idempotency_key="k")
+    same = client.submit_batch(template, axes={"/time": [0.3]}, idempotency_key="k")
+    operator = SparsePauliOp.from_sparse_list([("ZZ", [0, 1], 1.0)], num_qubits=2)
+    third = client.submit_batch(operator, axes={"/time": [0.1, 0.2]}, mode="zip")
+    assert [found.id for found in client.batches()] == [third.id, same.id, batch.id]
+    assert again.id == same.id
+    with pytest.raises(InputError, match="`time` must") as error:
+        client.sweep(MODEL, axes={"/time": [0.1, "x"]})
+    assert error.value.errors[0][0] == "/axes/~1time/1"
+
+
+def test_a_sweep_waits_for_all_its_jobs(client, store, worker, monkeypatch):
+    def finish(seconds):
+        for job in store.list(state="queued")[0]:
+            worker.start(job.id)
+            worker.succeed(job.id, {}, {"infidelity": 0.5})
+
+    monkeypatch.setattr(Clock, "sleep", staticmethod(finish))
+    table = client.sweep(MODEL, axes={"/time": [0.1, 0.2]})
+    assert [(row["state"], row["infidelity"]) for row in table] == [("succeeded", 0.5)] * 2
 
 
 class Flaky(httpx.BaseTransport):

@@ -165,7 +165,7 @@ def test_a_server_that_stops_ends_its_streams_at_once(url, app, store, worker):
 def test_a_client_says_when_there_is_no_job_or_no_service(url, monkeypatch):
     with Client(url) as client, pytest.raises(ServiceError, match="no job of this id"):
         list(client.events("0" * 32))
-    monkeypatch.setattr("aqc.client._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("aqc.client.connection._PATIENCE_SECONDS", 0.0)
     with Client("http://127.0.0.1:9") as client:
         with pytest.raises(ServiceError, match="`aqc serve` starts one"):
             list(client.events("0" * 32))

@@ -68,7 +68,7 @@ print(time.process_time())
 
 def test_the_body_is_the_problem_and_the_services_own_fields():
     schemas = DOCUMENT["components"]["schemas"]
-    own = {"name", "tags", "priority"}
+    own = {"name", "tags", "priority", "device"}
     assert set(schemas["Submission"]["properties"]) == set(Problem.model_fields) | own
     assert "wall_seconds" in schemas["LimitSettings"]["properties"]
     assert "wall_seconds" not in json.dumps(Problem.model_json_schema())
@@ -89,9 +89,10 @@ def test_every_operation_says_how_it_fails_and_shows_curl(name):
     assert "```sh\ncurl" in operation["description"]
 
 
-def arguments(command, job_id):
+def arguments(command, job_id, batch_id):
     """What a shell would give curl."""
-    return shlex.split(command.replace("\\\n", " ").replace("$JOB", job_id))
+    ids = command.replace("$JOB", job_id).replace("$BATCH", batch_id)
+    return shlex.split(ids.replace("\\\n", " "))
 
 
 # Those of the kernels run in test_kernels.py, where one pool of processes serves them all.
@@ -110,10 +111,14 @@ def test_the_curl_commands_work_as_they_are(name, api, worker):
         api.post(f"/v1/jobs/{job_id}/cancel")
     if name == "show_job":
         api.post(f"/v1/jobs/{job_id}/cancel")
+    sweep = {"template": DOCUMENT_EXAMPLE, "axes": {"/time": [0.1, 0.2]}}
+    batch_id = api.post("/v1/batches", json=sweep).json()["id"]
+    if name == "delete_batch":
+        api.post(f"/v1/batches/{batch_id}/cancel")
     method, _, operation = OPERATIONS[name]
     (block,) = re.findall(r"```sh\n(.*?)```", operation["description"], re.DOTALL)
     for command in re.split(r"\n(?=curl)", block.strip()):
-        words = iter(arguments(command, job_id)[1:])
+        words = iter(arguments(command, job_id, batch_id)[1:])
         given: dict = {"method": "GET", "headers": {}, "content": None}
         for word in words:
             if word == "-X":

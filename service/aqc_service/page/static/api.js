@@ -24,6 +24,9 @@ async function exchange(method, path, { body, headers = {}, signal } = {}) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(0, { detail: "The server does not answer. Is aqc serve running?" });
   }
+  if (response.status === 401) {
+    location.replace(`/ui/signin?next=${encodeURIComponent(location.pathname + location.search)}`);
+  }
   if (response.status === 204) return [null, response];
   const content = await response.json().catch(() => ({}));
   if (!response.ok) throw new Refusal(response.status, content);
@@ -78,6 +81,14 @@ export async function listJobs({ state = "", cursor = "", limit = 20 }) {
   const [body] = await exchange("GET", `/v1/jobs?${query}`);
   return { jobs: body.jobs, next: body.next_cursor };
 }
+
+const batchPath = (id) => `/v1/batches/${encodeURIComponent(id)}`;
+
+export const listBatches = async () => (await exchange("GET", "/v1/batches?limit=50"))[0].batches;
+export const getBatch = async (id) => (await exchange("GET", batchPath(id)))[0];
+export const getTable = async (id) => (await exchange("GET", `${batchPath(id)}/table.json`))[0];
+export const cancelBatch = async (id) => (await exchange("POST", `${batchPath(id)}/cancel`))[0];
+export const removeBatch = async (id) => (await exchange("DELETE", batchPath(id)))[0];
 
 /** Why jobs would not run now, or "" when they would. */
 export const unreadiness = () => exchange("GET", "/v1/readyz").then(() => "", (error) => error.message);

@@ -1,0 +1,84 @@
+"""What a user of the init stage and of TimeEvolvedState may choose."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from aqc.checks import nearest, real_number, shown
+from aqc.errors import InputError
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a plugin compiles.
+
+    Attributes:
+        tolerance: Largest infidelity bound of the compiled circuit against the exact state; what
+            does not reach it is left as it was.
+        layers: Brick layers, or "auto": the fewest that reach the tolerance.
+        max_steps: Evaluations that the optimizer may use for each depth.
+        max_bond: Largest bond dimension of the target.
+        memory_gb: Memory in gigabytes; "auto" stops at the depth that it holds.
+        seed: Seed of all that is random.
+    """
+
+    tolerance: float = 0.01
+    layers: Any = "auto"
+    max_steps: int = 200
+    max_bond: int = 256
+    memory_gb: float = 8.0
+    seed: int = 0
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any] | None, **defaults: Any) -> Self:
+        """Read options by name.
+
+        Args:
+            given: What the user chose; None for nothing.
+            **defaults: What holds where the user chose nothing.
+
+        Raises:
+            InputError: If a name is none of an option, or the tolerance is no number from 0 to 1.
+
+        Example:
+            >>> Options.of({"tolerance": 1e-3}, seed=7)
+            ... # doctest: +NORMALIZE_WHITESPACE
+            Options(tolerance=0.001, layers='auto', max_steps=200, max_bond=256, memory_gb=8.0,
+                    seed=7)
+        """
+        given = {} if given is None else given
+        names = [field.name for field in fields(cls)]
+        if not isinstance(given, Mapping):
+            raise InputError(
+                f"The options of `aqctensor` must be a mapping, but are {shown(given)}."
+            )
+        for name in given:
+            if name not in names:
+                raise InputError(
+                    f"The options of `aqctensor` must be among {', '.join(names)}, but one is "
+                    f"{shown(name)}{nearest(str(name), names)}"
+                )
+        options = cls(**{**defaults, **given})
+        tolerance = real_number(options.tolerance, "The option `tolerance`")
+        if not 0 < tolerance < 1:
+            raise InputError(f"The option `tolerance` must be between 0 and 1, but is {tolerance}.")
+        return options
+
+    def settings(self) -> dict[str, Any]:
+        """Return the fields of problem.json that these options stand for.
+
+        The circuit may lie closer to its target than the tolerance, by what the target's own
+        error takes: with shares of 4/5 and 1/100 the angles add up to less than the tolerance's.
+
+        Example:
+            >>> Options(tolerance=0.01).settings()["goal"]
+            {'infidelity': 0.008}
+        """
+        return {
+            "goal": {"infidelity": 0.8 * self.tolerance},
+            "target": {"tolerance": 0.01 * self.tolerance, "max_bond": self.max_bond},
+            "ansatz": {"layers": self.layers},
+            "optimizer": {"max_steps": self.max_steps},
+            "limits": {"memory_gb": self.memory_gb},
+            "seed": self.seed,
+        }
