@@ -210,7 +210,7 @@ problems = st.fixed_dictionaries(
         ),
         "ansatz": st.fixed_dictionaries({"layers": st.integers(1, 50)}),
         "objective": st.sampled_from(["log_density", "infidelity"]),
-        "overlap": st.sampled_from(["auto", "exact", "dense"]),
+        "overlap": st.sampled_from(["auto", "exact", "truncated", "dense"]),
         "limits": st.fixed_dictionaries({"memory_gb": st.floats(0.1, 1e3)}),
         "seed": st.integers(0, 2**32 - 1),
     },

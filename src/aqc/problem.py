@@ -138,8 +138,10 @@ class Problem(Settings):
     ] = "log_density"
     """What is minimized: -(log F) / n, 1 - F, or the paper's cost with single flips."""
 
-    overlap: Annotated[Literal["auto", "exact", "dense"], Field(examples=["auto"])] = "auto"
-    """How the overlap is contracted: site by site without truncation, or as state vectors."""
+    overlap: Annotated[Literal["auto", "exact", "truncated", "dense"], Field(examples=["auto"])] = (
+        "auto"
+    )
+    """How the overlap is contracted: exactly, by truncated states (deep), or as state vectors."""
 
     optimizer: Annotated[OptimizerSettings, Field(examples=[{"max_steps": 200}])] = (
         OptimizerSettings()
