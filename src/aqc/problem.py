@@ -30,9 +30,8 @@ from aqc.alternatives import (
     requires_target,
     without_default,
 )
-from aqc.block_choice import check_block
 from aqc.checks import shown
-from aqc.cost import dense_qubits
+from aqc.consistency import check_block_fits, check_dense, check_device, check_flips, check_start
 from aqc.errors import InputError
 from aqc.given import GivenCircuit
 from aqc.given import to_json as given_to_json
@@ -50,7 +49,6 @@ from aqc.settings import (
     OptimizerSettings,
     Settings,
     TargetSettings,
-    check_device,
 )
 from aqc.strict_json import parse_json
 
@@ -200,41 +198,20 @@ class Problem(Settings):
     @field_validator("ansatz")
     @classmethod
     def _start_fits(cls, ansatz: AnsatzSettings, info: ValidationInfo) -> AnsatzSettings:
-        num_qubits, start = _num_qubits(info), ansatz.start
-        if isinstance(start, GivenCircuit) and start.num_qubits != (num_qubits or start.num_qubits):
-            raise InputError(
-                f"`ansatz.start` must have {num_qubits} qubits, as the target has, but has "
-                f"{start.num_qubits}.",
-                "/ansatz/start",
-            )
-        if {"hamiltonian", "time", "initial_state"} <= info.data.keys():  # none was refused itself
-            given, state = info.data["hamiltonian"], info.data["initial_state"]
-            evolved = None if info.data["time"] is None else getattr(given, "hamiltonian", given)
-            elsewhere = start is not None or isinstance(state, GivenCircuit)
-            check_block(ansatz.block, evolved, starts_elsewhere=elsewhere)
+        check_start(ansatz.start, _num_qubits(info))
+        check_block_fits(ansatz.block, ansatz.start, info.data)
         return ansatz
 
     @field_validator("objective")
     @classmethod
     def _flips_turn_blocks(cls, objective: str, info: ValidationInfo) -> str:
-        ansatz = info.data.get("ansatz")  # absent when it was refused itself
-        if objective == "flip" and ansatz is not None and ansatz.block == "u1":
-            raise InputError(
-                '`objective` "flip" turns single qubits, which blocks "u1" cannot follow; use '
-                '"log_density", or `ansatz.block` "su4".'
-            )
+        check_flips(objective, info.data.get("ansatz"))
         return objective
 
     @field_validator("overlap")
     @classmethod
     def _dense_is_small(cls, overlap: str, info: ValidationInfo) -> str:
-        num_qubits = _num_qubits(info)
-        most = dense_qubits(info.data.get("mode") == "unitary")
-        if overlap == "dense" and num_qubits is not None and num_qubits > most:
-            raise InputError(
-                f'`overlap` "dense" must have at most {most} qubits, but the '
-                f'Hamiltonian has {num_qubits}; "exact" takes any number.'
-            )
+        check_dense(overlap, _num_qubits(info), operator=info.data.get("mode") == "unitary")
         return overlap
 
     @field_validator("circuit")
