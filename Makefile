@@ -12,7 +12,7 @@ PIN := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-engine bench-service catalogue \
+.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-blocks bench-deep bench-engine bench-gpu bench-service bench-unitary catalogue \
 	notebooks lint format pins clean distclean
 
 help: ## Show this list
@@ -38,8 +38,20 @@ bench: venv $(VENV)-bench/.installed ## Run aqc and qiskit-addon-aqc-tensor on t
 bench-engine: venv ## Time the engine's parts against the machine's own rates (bench-engine.json)
 	$(BIN)/python benchmarks/engine.py
 
+bench-deep: venv ## Deep circuits, long chains, long times (bench-deep.json); an hour
+	$(BIN)/python benchmarks/deep.py
+
+bench-gpu: venv ## The evaluations of bench-deep on an accelerator that JAX has (bench-gpu.json)
+	JAX_PLATFORMS=$${JAX_PLATFORMS:-cuda} $(BIN)/python benchmarks/deep.py --cases evaluations --output bench-gpu.json
+
+bench-blocks: venv ## Compare block types at equal CX depth, and preparation with staircases of gates
+	$(BIN)/python benchmarks/blocks.py
+
 bench-service: venv ## Time what the service adds to a compile
 	$(BIN)/python benchmarks/service.py
+
+bench-unitary: venv ## Unitary mode against published costs and Qiskit's own synthesis (bench-unitary.json)
+	$(BIN)/python benchmarks/unitary.py
 
 catalogue: venv ## Write what the shelf's kernels say of themselves: catalogue.json, docs/kernels.md
 	$(BIN)/python -m aqc.kernels docs

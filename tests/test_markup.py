@@ -31,11 +31,20 @@ def test_a_result_shows_its_numbers_and_its_circuit():
     assert shown["circuit"].startswith("4 qubits, 3 brick layers, ")
     assert f"in depth {result.two_qubit_depth}" in shown["circuit"]
     assert "goal reached" in shown["infidelity"]
-    assert f"{result.certificate.infidelity_bound:.3g}" in shown["against the exact state"]
+    assert f"{result.certificate.infidelity_bound:.3g}" in shown["bound on the infidelity"]
     assert f"{result.trotter.infidelity:.3g}" in shown["best Trotter"]
     assert re.search(r'<img alt="the circuit as blocks" src="data:image/png;base64,iVBOR', html)
 
     certificate = rows(result.certificate._repr_html_())
     assert certificate["simulated by"] == result.certificate.method
     assert certificate["infidelity against the target"] == f"{result.certificate.infidelity:.3g}"
-    assert result.certificate.bound_kind in certificate["against the exact state at most"]
+    assert result.certificate.bound_kind in certificate["bound on the infidelity"]
+
+
+def test_a_unitary_certificate_shows_what_only_it_knows():
+    model = {"model": "ising_chain", "num_qubits": 3}
+    result = aqc.compile_evolution(model, 0.1, mode="unitary", ansatz={"layers": 3})
+    shown = rows(result.certificate._repr_html_())
+    assert shown["average gate fidelity"] == f"{result.certificate.average_gate_fidelity:.6g}"
+    assert shown["error on the worst input"].endswith("(exact)")
+    assert result._repr_html_().count("<tr>") >= 4

@@ -33,6 +33,7 @@ __all__ = [
     "compile_evolution",
     "compile_problem",
     "compile_state",
+    "compile_times",
     "estimate",
     "live",
     "make_target",
@@ -49,7 +50,7 @@ _HOME = {
     "Problem": "aqc.problem",
     "Progress": "aqc.progress",
     "Target": "aqc.target",
-    "TimeEvolvedState": "aqc.plugins.evolved_state",
+    "TimeEvolvedState": "aqc.qiskit_plugin.evolved_state",
     "TruncationError": "aqc.errors",
     "UnsupportedGateError": "aqc.errors",
     "certify": "aqc.certify",
@@ -57,6 +58,7 @@ _HOME = {
     "compile_evolution": "aqc.compile",
     "compile_problem": "aqc.compile",
     "compile_state": "aqc.compile",
+    "compile_times": "aqc.series",
     "estimate": "aqc.estimate",
     "live": "aqc.live",
     "make_target": "aqc.targets",
@@ -82,10 +84,11 @@ if TYPE_CHECKING:
     from aqc.estimate import estimate
     from aqc.hamiltonian import Hamiltonian
     from aqc.live import live
-    from aqc.plugins.evolved_state import TimeEvolvedState
     from aqc.problem import Problem
     from aqc.progress import Progress
+    from aqc.qiskit_plugin.evolved_state import TimeEvolvedState
     from aqc.result import CompileResult
+    from aqc.series import compile_times
     from aqc.target import Target
     from aqc.targets import make_target
 else:

@@ -3,14 +3,33 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from aqc.certify import Certificate, measure
-from aqc.certify_unitary import certify_unitary
-from aqc.observables import Observables, bond_densities, compare
+from aqc.certify import Certificate, certify, measure
+from aqc.certify_unitary import UnitaryCertificate, certify_unitary
+from aqc.observables import Observables, bond_densities, compare, difference
+from aqc.pauli_strings import expectation
 from aqc.problem import Problem
 from aqc.target import Target
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+
+
+def certificate_for(problem: Problem, circuit: "QuantumCircuit", target: Target) -> Certificate:
+    """Return the certificate of a circuit as the solution of a problem.
+
+    Args:
+        problem: What problem.json holds.
+        circuit: Qubit i is site i.
+        target: The problem's.
+
+    Raises:
+        InputError: If the numbers of qubits differ.
+        UnsupportedGateError: If the circuit holds more than unitary gates.
+        TruncationError: If the circuit entangles too much to be simulated.
+    """
+    if problem.mode == "unitary":
+        return _of_unitary(problem, circuit, target)
+    return certify(circuit, target)
 
 
 def certify_for(
@@ -22,21 +41,25 @@ def certify_for(
         problem: What problem.json holds.
         circuit: Qubit i is site i; what only helped routing comes last and must end in |0>.
         target: The problem's.
-
-    Raises:
-        InputError: If the numbers of qubits differ.
-        UnsupportedGateError: If the circuit holds more than unitary gates.
-        TruncationError: If the circuit entangles too much to be simulated.
     """
     if problem.mode == "unitary":
-        evolution = problem.evolution()
-        assert evolution is not None  # the mode asks for one
-        return certify_unitary(circuit, *evolution, target, powers=problem.powers), None
+        return _of_unitary(problem, circuit, target), None
     with ThreadPoolExecutor(1) as beside:
         aimed = beside.submit(bond_densities, target.mps)
         certificate, measured = measure(circuit, target.padded(circuit.num_qubits))
     observed = problem.to_hamiltonian() if problem.hamiltonian else None
-    return certificate, compare(
+    found = compare(
         Observables.of(measured.densities[: problem.num_qubits - 1], observed),
         Observables.of(aimed.result(), observed),
     )
+    given = [
+        difference(*(expectation(state, letters, qubits) for state in (measured.state, target.mps)))
+        for letters, qubits in problem.observables
+    ]
+    return certificate, found | {"given": given}
+
+
+def _of_unitary(problem: Problem, circuit: "QuantumCircuit", target: Target) -> UnitaryCertificate:
+    evolution = problem.evolution()
+    assert evolution is not None  # the mode asks for one
+    return certify_unitary(circuit, *evolution, target, powers=problem.powers)

@@ -63,18 +63,20 @@ class Certificate:
             fields["log_fidelity_per_site"] = None
         return fields
 
-    def _repr_html_(self) -> str:
-        exact = f"{self.infidelity_bound:.3g} ({self.bound_kind})"
-        rows = {
+    def rows(self) -> dict[str, str]:
+        """Return what a notebook shows: names and numbers, in words."""
+        return {
             "infidelity against the target": f"{self.infidelity:.3g}",
-            "against the exact state at most": exact,
+            "bound on the infidelity": f"{self.infidelity_bound:.3g} ({self.bound_kind})",
             "truncation of the target": f"{self.target_truncation:.3g}",
             "time step of the target": f"{self.target_trotter_estimate:.3g}",
             "truncation of the simulation": f"{self.circuit_truncation:.3g}",
             "-(log F) per site": f"{self.log_fidelity_per_site:.3g}",
             "simulated by": self.method,
         }
-        return table("Certificate", rows)
+
+    def _repr_html_(self) -> str:
+        return table("Certificate", self.rows())
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +88,14 @@ class Measurement:
         angle: Bound, in radians, on the angle between the simulated and the exact circuit.
         method: What simulated the circuit.
         densities: The circuit's density matrices of all bonds, shape (qubits - 1, 4, 4).
+        state: The circuit's state: a vector, or an MPS.
     """
 
     log_overlap: float
     angle: float
     method: str
     densities: np.ndarray
+    state: np.ndarray | MPS
 
 
 def certify(
@@ -195,7 +199,7 @@ def _by_statevector(circuit: "QuantumCircuit", target: MPS, angle: float) -> Mea
     overlap = abs(np.vdot(target.to_dense(), vector))
     log_modulus = float(np.log(overlap)) if overlap > 0.0 else -np.inf
     method = f"qiskit-aer {version('qiskit-aer')} statevector"
-    return Measurement(log_modulus, 0.0, method, bond_densities_dense(vector))
+    return Measurement(log_modulus, 0.0, method, bond_densities_dense(vector), vector)
 
 
 def _by_mps(circuit: "QuantumCircuit", target: MPS, angle: float) -> Measurement:
@@ -209,6 +213,7 @@ def _by_mps(circuit: "QuantumCircuit", target: MPS, angle: float) -> Measurement
         f"qiskit-aer {version('qiskit-aer')} matrix product state, "
         f"threshold {threshold:.0e}, chi {simulation.max_bond}",
         bond_densities(simulation.mps),
+        simulation.mps,
     )
 
 

@@ -76,6 +76,13 @@ class UnitaryCertificate(Certificate):
         powers = [asdict(power) for power in self.powers]
         return {**super().to_dict(), "powers": powers}
 
+    def rows(self) -> dict[str, str]:
+        """Return what a notebook shows: names and numbers, in words."""
+        return super().rows() | {
+            "average gate fidelity": f"{self.average_gate_fidelity:.6g}",
+            "error on the worst input": f"{self.spectral_distance:.3g} ({self.spectral_kind})",
+        }
+
 
 def certify_unitary(
     circuit: "QuantumCircuit",

@@ -1,7 +1,8 @@
 """From a Hamiltonian, or another target, to a circuit: the story of one compile."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,6 +155,8 @@ def compile_problem(
     progress: Report | None = None,
     checkpoint: Path | Checkpoints | None = None,
     target: Target | None = None,
+    warm: Callable[[int], Sequence[Ansatz]] | None = None,
+    least: int = 1,
 ) -> CompileResult:
     """Compile a problem; `compile_evolution` says what comes out.
 
@@ -162,6 +165,8 @@ def compile_problem(
         progress: Called with a `Progress` as the compile goes on, after the work was kept.
         checkpoint: Directory to keep the work in, and to go on from.
         target: From `make_target` or `Target.load`, for the same state; made when left out.
+        warm: Returns more starts of a number of layers; the best of all is taken.
+        least: Brick layers where the search for the fewest begins.
 
     Raises:
         InputError: If the problem is refused, or the target belongs to another one.
@@ -178,9 +183,8 @@ def compile_problem(
         from aqc.certificates import certify_for
         from aqc.certify_unitary import UnitaryCertificate
         from aqc.depths import chosen, fit_depths
-        from aqc.interop.fusion import from_zeros
-        from aqc.interop.routing import chain_circuit
-        from aqc.interop.synthesis import synthesize, two_qubit_counts
+        from aqc.emission import emit, survival
+        from aqc.interop.synthesis import two_qubit_counts
 
     with watch.stage("target"):
         target = _target(problem, report, kept, target)
@@ -190,7 +194,8 @@ def compile_problem(
         return start_ansatz(problem, target.mps, layers)
 
     with watch.stage("optimize"):
-        depths = fit_depths(problem, target.mps, start, report, kept)
+        judge = partial(survival, problem) if problem.goal.device else None
+        depths = fit_depths(problem, target.mps, start, report, kept, judge, warm, least)
     compiling = sum(depth.compile_seconds for depth in depths)
     watch.move("compile", compiling)
     watch.move("optimize", -compiling)
@@ -199,26 +204,11 @@ def compile_problem(
     optimum = fitted.optimum
     report(Progress("certify", 0.0, optimum.evaluations, optimum.infidelity))
     with watch.stage("certify"):
-        compiled = fitted.ansatz.circuit()
-        if problem.mode == "state":
-            compiled = from_zeros(compiled)
-        emitted = synthesize(
-            compiled,
-            problem.circuit.basis,
-            problem.circuit.coupling_map,
-            problem.seed,
-            swaps=problem.mode == "state",
-        )
+        emitted = emit(problem, fitted.ansatz)
         gates, depth = two_qubit_counts(emitted.circuit)
-        chain = emitted.circuit
-        if emitted.layout is not None:
-            chain = chain_circuit(emitted.circuit, emitted.layout)
-        cx_depth = depth  # of the chain in CX, where Trotter's formulas are counted too
-        if problem.circuit.basis != "cx" or emitted.layout is not None:
-            cx_depth = two_qubit_counts(synthesize(compiled).circuit)[1]
         with ThreadPoolExecutor(1) as beside:
-            trotter = beside.submit(_baseline, problem, target, cx_depth)
-            certificate, observables = certify_for(problem, chain, target)
+            trotter = beside.submit(_baseline, problem, target, emitted.cx_depth)
+            certificate, observables = certify_for(problem, emitted.chain, target)
             if isinstance(certificate, UnitaryCertificate):
                 emitted.circuit.global_phase += certificate.global_phase
     report(Progress("certify", 1.0, optimum.evaluations, certificate.infidelity))
@@ -234,6 +224,7 @@ def compile_problem(
         target=target,
         optimum=optimum,
         depths=depths,
+        chosen=fitted,
         status=_status(problem, depths, fitted, certificate.infidelity),
         bricks=_bricks(fitted.ansatz),
         seconds=watch.total(),
@@ -297,7 +288,7 @@ def _status(problem: Problem, depths: "Sequence[Depth]", fitted: "Depth", infide
     """The certificate has the last word on whether the goal is reached."""
     if any(depth.optimum.status == "interrupted" for depth in depths):
         return "interrupted"
-    if infidelity <= problem.goal.infidelity:
+    if infidelity <= problem.goal.infidelity or problem.goal.device is not None:
         return "goal_reached"
     if problem.ansatz.layers == "auto":
         return "max_depth_reached"

@@ -196,12 +196,35 @@ def sweep_table(sweep: list[dict[str, Any]]) -> str:
         layers  infidelity  not optimized  evaluations  status
              3        0.01           0.25           40  stalled
     """
+    on_device = "total_fidelity" in sweep[0]
     lines = ["layers  infidelity  not optimized  evaluations  status"]
     lines += [
         f"{entry['layers']:6}  {_short(entry['infidelity']):>10}  "
         f"{_short(entry['start_infidelity']):>13}  {entry['evaluations']:11}  {entry['status']}"
         for entry in sweep
     ]
+    if on_device:  # the fidelity of what the device makes: the circuit's own times the noise's
+        column = [" on device", *(f"{entry['total_fidelity']:10.4f}" for entry in sweep)]
+        lines = [f"{line[:6]}{more}{line[6:]}" for line, more in zip(lines, column, strict=True)]
+    return "\n".join(lines)
+
+
+def series_table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows of series.json for people.
+
+    Example:
+        >>> row = {"time": 0.5, "layers": 3, "two_qubit_depth": 7, "infidelity": 1e-3}
+        >>> print(series_table([row | {"trotter_infidelity": 2e-2}]))
+            time  layers  two-qubit depth  infidelity  Trotter there
+             0.5       3                7       0.001           0.02
+    """
+    lines = ["    time  layers  two-qubit depth  infidelity  Trotter there"]
+    for row in rows:
+        trotter = row["trotter_infidelity"]
+        lines.append(
+            f"{row['time']:8.4g}  {row['layers']:6}  {row['two_qubit_depth']:15}  "
+            f"{row['infidelity']:10.3g}  {'' if trotter is None else f'{trotter:.3g}':>13}"
+        )
     return "\n".join(lines)
 
 

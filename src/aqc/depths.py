@@ -7,7 +7,7 @@ at odd numbers) and then look at the one number between the last depth that fail
 that did not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from aqc.progress import Progress, Report
 from aqc.settings import Layers
 
 Start = Callable[[int], Ansatz]
+Warm = Callable[[int], Sequence[Ansatz]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +37,10 @@ class Depth:
         ansatz: With the best blocks.
         optimum: How the optimizer got there.
         compile_seconds: Time spent in XLA, by this process.
-        start: "own", or "shallower" for the best shallower fit.
+        start: "own", "shallower" for the best shallower fit, or "earlier" for that of an earlier
+            time.
         start_infidelity: 1 - F of its own start, before any optimization.
+        noise_fidelity: What a device's noise leaves of it, where the goal names a device.
     """
 
     ansatz: Ansatz
@@ -45,6 +48,7 @@ class Depth:
     compile_seconds: float
     start: str
     start_infidelity: float
+    noise_fidelity: float | None = None
 
     @property
     def layers(self) -> int:
@@ -56,6 +60,12 @@ class Depth:
         """1 - F as the optimizer left it."""
         return self.optimum.infidelity
 
+    @property
+    def total_fidelity(self) -> float:
+        """F times what the noise leaves of it."""
+        noise = 1.0 if self.noise_fidelity is None else self.noise_fidelity
+        return (1 - self.infidelity) * noise
+
     def to_dict(self) -> dict[str, Any]:
         """Return the depth's entry of `sweep` in result.json."""
         return {
@@ -65,11 +75,22 @@ class Depth:
             "start": self.start,
             "evaluations": self.optimum.evaluations,
             "status": self.optimum.status,
+            **({} if self.noise_fidelity is None else self._on_device()),
         }
+
+    def _on_device(self) -> dict[str, float | None]:
+        return {"noise_fidelity": self.noise_fidelity, "total_fidelity": self.total_fidelity}
 
 
 def fit_depths(
-    problem: Problem, target: MPS, start: Start, report: Report, kept: Checkpoints | None = None
+    problem: Problem,
+    target: MPS,
+    start: Start,
+    report: Report,
+    kept: Checkpoints | None = None,
+    survival: Callable[[Ansatz], float] | None = None,
+    warm: Warm | None = None,
+    least: int = 1,
 ) -> tuple[Depth, ...]:
     """Fit at every depth that the problem asks for, with the same target.
 
@@ -80,15 +101,35 @@ def fit_depths(
         start: Returns the own start of a number of layers.
         report: Called with a `Progress` after every step.
         kept: Where work is kept, and where it goes on from.
+        survival: Returns what a device's noise leaves of a circuit, where the goal names a device:
+            then "auto" goes on as long as the state on the device gets better.
+        warm: Returns more starts of a number of layers.
+        least: Where the search for the fewest layers begins.
 
     Returns:
         The depths that were fitted, in ascending order.
     """
     layers = problem.ansatz.layers
     deepest = deepest_layers(problem, target.max_bond) if layers == "auto" else 0
-    done = _restored(kept, start)
-    while (depth := next_depth(layers, _reached(done, problem), deepest)) is not None:
-        done.append(_fit_one(problem, target, start, depth, done, report, kept))
+
+    def judged(depth: Depth) -> Depth:
+        return replace(depth, noise_fidelity=survival(depth.ansatz)) if survival else depth
+
+    done = [judged(depth) for depth in _restored(kept, start)]
+
+    def following() -> int | None:
+        if survival and layers == "auto":
+            return next_on_device({depth.layers: depth.total_fidelity for depth in done}, deepest)
+        return next_depth(layers, _reached(done, problem), deepest, least)
+
+    while (depth := following()) is not None:
+        try:
+            others = warm(depth) if warm else ()
+            done.append(judged(_fit_one(problem, target, start, others, depth, done, report, kept)))
+        except KeyboardInterrupt:  # while this depth is prepared; those before it are worth keeping
+            if not done:
+                raise
+            done[-1] = replace(done[-1], optimum=replace(done[-1].optimum, status="interrupted"))
         if done[-1].optimum.status == "interrupted":
             break
         if kept and not isinstance(layers, int):
@@ -100,20 +141,25 @@ def chosen(depths: tuple[Depth, ...], goal: float) -> Depth:
     """Return the shallowest depth that reaches the goal, or else the best one.
 
     Args:
-        depths: In ascending order.
+        depths: In ascending order; with noise fidelities the best product is taken.
         goal: The infidelity asked for.
     """
+    if depths[0].noise_fidelity is not None:
+        return max(depths, key=lambda depth: depth.total_fidelity)
     reached = [depth for depth in depths if depth.infidelity <= goal]
     return reached[0] if reached else min(depths, key=lambda depth: depth.infidelity)
 
 
-def next_depth(layers: Layers, reached: dict[int, bool], deepest: int) -> int | None:
+def next_depth(
+    layers: Layers, reached: dict[int, bool], deepest: int, least: int = 1
+) -> int | None:
     """Return the number of layers to fit next, or None at the end.
 
     Args:
         layers: What the problem asks for.
         reached: Of the depths that were fitted, whether they reach the goal.
         deepest: Most layers for "auto".
+        least: Fewest layers for "auto".
 
     Example:
         >>> next_depth("auto", {1: False, 3: False}, 9), next_depth("auto", {3: False, 5: True}, 9)
@@ -126,9 +172,35 @@ def next_depth(layers: Layers, reached: dict[int, bool], deepest: int) -> int | 
         return next((depth for depth in wanted if depth not in reached), None)
     enough = min((depth for depth, good in reached.items() if good), default=None)
     if enough is not None:
-        return enough - 1 if enough > 1 and enough - 1 not in reached else None
-    tried = max(reached, default=-1)
+        return enough - 1 if enough > least and enough - 1 not in reached else None
+    tried = max(reached, default=least - 2)
     return min(tried + 2, deepest) if tried < deepest else None
+
+
+def next_on_device(totals: dict[int, float], deepest: int) -> int | None:
+    """Return the number of layers to fit next, or None when the best one is known.
+
+    Odd depths (Trotter's second order) are tried until two in a row are worse than the best one,
+    then its two neighbors.
+
+    Args:
+        totals: The fidelity on the device at each depth that was fitted.
+        deepest: Most layers.
+
+    Example:
+        >>> next_on_device({1: 0.5, 3: 0.8}, 9), next_on_device({1: 0.5, 3: 0.8, 5: 0.7, 7: 0.6}, 9)
+        (5, 2)
+        >>> next_on_device({1: 0.5, 2: 0.6, 3: 0.8, 4: 0.7, 5: 0.7, 7: 0.6}, 9) is None
+        True
+    """
+    if not totals:
+        return 1
+    best = max(totals, key=lambda depth: totals[depth])
+    odd = max(depth for depth in totals if depth % 2)
+    if odd < best + 4 and odd + 2 <= deepest:
+        return odd + 2
+    near = (best - 1, best + 1)
+    return next((depth for depth in near if 1 <= depth <= deepest and depth not in totals), None)
 
 
 def _reached(done: list[Depth], problem: Problem) -> dict[int, bool]:
@@ -139,6 +211,7 @@ def _fit_one(
     problem: Problem,
     target: MPS,
     start: Start,
+    others: Sequence[Ansatz],
     layers: int,
     done: list[Depth],
     report: Report,
@@ -161,10 +234,11 @@ def _fit_one(
 
     first = start(layers)
     shallower = [depth for depth in done if depth.layers < layers]
-    rivals = []
+    names, rivals = ["own"] + ["earlier"] * len(others), list(others)
     if shallower:
         best = min(shallower, key=lambda depth: depth.infidelity)
-        rivals = [best.ansatz.deepened(layers).on(first.state)]
+        names.append("shallower")
+        rivals.append(best.ansatz.deepened(layers).on(first.state))
     if kept:
         kept.begin({"blocks": first.blocks, **first.frame()})
     report(Progress("compile", None, before, layers=shown))
@@ -176,7 +250,8 @@ def _fit_one(
         overlap_method=problem.overlap,
         optimizer=method_named(problem.optimizer.name, most, BLOCKS[first.block].num_parameters),
         max_evaluations=most,
-        goal=0.0 if isinstance(problem.ansatz.layers, tuple) else problem.goal.infidelity,
+        goal=0.0 if _goes_on(problem) else problem.goal.infidelity,
+        accuracy=problem.goal.infidelity,
         on_step=on_step,
         resume=_state(kept, layers),
     )
@@ -185,9 +260,14 @@ def _fit_one(
         fitted.ansatz,
         fitted.optimum,
         fitted.compile_seconds,
-        ("own", "shallower")[fitted.start],
+        names[fitted.start],
         float(-np.expm1(logs[0])) if logs else fitted.optimum.history[0][1],
     )
+
+
+def _goes_on(problem: Problem) -> bool:
+    """Whether every depth is fitted as far as it goes."""
+    return isinstance(problem.ansatz.layers, tuple) or problem.goal.device is not None
 
 
 def _state(kept: Checkpoints | None, layers: int) -> State | None:

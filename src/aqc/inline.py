@@ -6,6 +6,7 @@ client and the functions of Python put in place of
     target.circuit, initial_state.circuit   a file of OpenQASM or QPY, or a QuantumCircuit
     target.state                            an .npz file, a list of tensors, or a quimb MPS
     ansatz.start                            such a circuit, the directory of a result, or a result
+    goal.device                             a backend of Qiskit, or its Target
 
 the text or the bytes themselves; `Problem` takes nothing else.
 """
@@ -25,7 +26,7 @@ from aqc.given import GivenCircuit, GivenState, RandomStart, read_circuit
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS
 from aqc.problem import Problem
-from aqc.settings import AnsatzSettings, TargetSettings
+from aqc.settings import AnsatzSettings, DeviceSettings, TargetSettings
 
 if TYPE_CHECKING:
     from qiskit.circuit.library import PauliEvolutionGate
@@ -64,6 +65,7 @@ def inline(problem: Mapping[str, Any], directory: Path = Path()) -> dict[str, An
     _replace(content, "target", "state", lambda value: _state(value, directory))
     _replace(content, "ansatz", "start", lambda value: _start(value, directory))
     _fill_layers(content)
+    _fill_device(content)
     return content
 
 
@@ -112,6 +114,31 @@ def _replace(content: dict[str, Any], group: str, name: str, write: Callable[[An
         content[group] = {**fields, name: write(fields[name])}
     except InputError as error:
         raise type(error)(str(error), error.pointer or f"/{group}/{name}") from None
+
+
+def _fill_device(content: dict[str, Any]) -> None:
+    """Write a device's numbers in its place, and its gate and coupling map where none are given."""
+    goal = content.get("goal")
+    if not isinstance(goal, Mapping) or isinstance(goal.get("device"), Mapping | DeviceSettings):
+        return
+    if (device := goal.get("device")) is None:
+        return
+    from qiskit.providers import BackendV2
+    from qiskit.transpiler import Target
+
+    from aqc.interop.devices import device_of
+
+    if not isinstance(device, BackendV2 | Target):
+        raise InputError(
+            f"`goal.device` must be a Qiskit backend, a Target or the fields of a device, but is "
+            f"{shown(device)}.",
+            "/goal/device",
+        )
+    found = device_of(device)
+    content["goal"] = {**goal, "device": found["device"]}
+    given = content.get("circuit", {})
+    if isinstance(given, Mapping):
+        content["circuit"] = {**found["circuit"], **given}
 
 
 def _fill_layers(content: dict[str, Any]) -> None:

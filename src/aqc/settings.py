@@ -1,7 +1,7 @@
 """What a problem may set beside its physics: frozen, strict, every field with a default."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import (
@@ -50,11 +50,55 @@ class Settings(BaseModel):
         return value.item() if isinstance(value, np.generic) else value
 
 
+class DeviceSettings(Settings):
+    """The noise of a device; all its qubits are alike. Times are in one unit, such as seconds."""
+
+    two_qubit_error: Annotated[float, Field(ge=0, le=0.5, examples=[3e-3])]
+    """Average gate error of the two-qubit gate that the circuit is written in."""
+
+    one_qubit_error: Annotated[float, Field(ge=0, le=0.5, examples=[3e-4])] = 0.0
+    """Average gate error of a one-qubit gate."""
+
+    readout_error: Annotated[float, Field(ge=0, le=0.5, examples=[0.01])] = 0.0
+    """Probability of reading out the wrong bit; it does not depend on the depth."""
+
+    t1: Annotated[float | None, Field(gt=0, examples=[2e-4])] = None
+    """Relaxation time of an idle qubit; null: idle qubits do not relax."""
+
+    t2: Annotated[float | None, Field(gt=0, examples=[1e-4])] = None
+    """Coherence time of an idle qubit, at most 2 t1; given with t1."""
+
+    two_qubit_duration: Annotated[float, Field(ge=0, examples=[7e-8])] = 0.0
+    """Time that a two-qubit gate takes."""
+
+    one_qubit_duration: Annotated[float, Field(ge=0, examples=[4e-8])] = 0.0
+    """Time that a one-qubit gate takes."""
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> Self:
+        if (self.t1 is None) != (self.t2 is None):
+            raise InputError("`t1` and `t2` of a device must be given together, or neither.")
+        if self.t1 is not None and self.t2 is not None:
+            if self.t2 > 2 * self.t1:
+                raise InputError(
+                    f"`t2` of a device must be at most 2 `t1`, {2 * self.t1:g}, but is {self.t2:g}."
+                )
+            if not self.two_qubit_duration:
+                raise InputError(
+                    "`two_qubit_duration` of a device must be given with `t1` and `t2`: without it "
+                    "no qubit is ever idle."
+                )
+        return self
+
+
 class GoalSettings(Settings):
     """What to reach."""
 
     infidelity: Annotated[float, Field(gt=0, lt=1, examples=[0.01])] = 0.01
     """1 - F of the emitted circuit against the target state, at which the optimizer may stop."""
+
+    device: Annotated[DeviceSettings | None, Field(examples=[None])] = None
+    """Take the depth at which the state on this device is best, whatever `infidelity` says."""
 
 
 def _optional(read: Callable[[Any], Any]) -> PlainValidator:
@@ -312,28 +356,3 @@ class LimitSettings(Settings):
 
     memory_gb: Annotated[float, Field(gt=0, examples=[8])] = 8.0
     """Memory in gigabytes; what is predicted to need more is refused before it starts."""
-
-
-def largest_component(pairs: tuple[tuple[int, int], ...]) -> int:
-    """Return how many qubits the largest connected part of a coupling map has.
-
-    Example:
-        >>> largest_component(((0, 1), (1, 2), (5, 6)))
-        3
-    """
-    neighbors: dict[int, list[int]] = {}
-    for a, b in pairs:
-        neighbors.setdefault(a, []).append(b)
-        neighbors.setdefault(b, []).append(a)
-    largest = 0
-    unseen = set(neighbors)
-    while unseen:
-        stack = [unseen.pop()]
-        size = 0
-        while stack:
-            size += 1
-            near = unseen.intersection(neighbors[stack.pop()])
-            unseen -= near
-            stack += near
-        largest = max(largest, size)
-    return largest

@@ -1,6 +1,7 @@
 """Circuits and given tensors as matrix product states, truncated within a bound on the angle."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from aqc.mps import MPS, Sweep, right_canonical
 from aqc.tebd import Evolution, refuse_beyond
 from aqc.threads import one_blas_thread
 
+_Any = TypeVar("_Any")
 _ZERO = np.array([1.0, 0.0])
 _SWAP = np.eye(4, dtype=complex)[[0, 2, 1, 3]]
 
@@ -120,7 +122,7 @@ def on_bonds(
     gates: list[tuple[int, np.ndarray]] = []
     last: dict[int, int] = {}  # the gate in `gates` that acted on a qubit last
     for gate in circuit.gates:
-        for qubits, matrix in _between_neighbors(gate):
+        for qubits, matrix in between_neighbors(gate):
             if len(qubits) == 1:
                 (site,) = qubits
                 if site not in last:
@@ -140,23 +142,23 @@ def on_bonds(
     return states, gates
 
 
-def sweeps(num_qubits: int, gates: list[tuple[int, np.ndarray]]) -> list[dict[int, np.ndarray]]:
+def sweeps(num_qubits: int, gates: list[tuple[int, _Any]]) -> list[dict[int, _Any]]:
     """Return which gates each sweep takes along: right, left, right, ... until none is left.
 
     A gate waits until all earlier gates on its two qubits are done. A staircase is one sweep.
 
     Args:
         num_qubits: Number of qubits.
-        gates: Pairs (bond, gate) in their order.
+        gates: Pairs (bond, gate) in their order; a gate may be anything that stands for one.
     """
     waiting: list[list[int]] = [[] for _ in range(num_qubits)]  # gates of a qubit, last one first
     for number in reversed(range(len(gates))):
         for qubit in (gates[number][0], gates[number][0] + 1):
             waiting[qubit].append(number)
-    plan: list[dict[int, np.ndarray]] = []
+    plan: list[dict[int, _Any]] = []
     left = len(gates)
     while left:
-        taken: dict[int, np.ndarray] = {}
+        taken: dict[int, _Any] = {}
         bonds = range(num_qubits - 1)
         for bond in bonds if len(plan) % 2 == 0 else reversed(bonds):
             if waiting[bond] and waiting[bond + 1] and waiting[bond][-1] == waiting[bond + 1][-1]:
@@ -167,7 +169,7 @@ def sweeps(num_qubits: int, gates: list[tuple[int, np.ndarray]]) -> list[dict[in
     return plan
 
 
-def _between_neighbors(gate: Gate) -> list[tuple[tuple[int, ...], np.ndarray]]:
+def between_neighbors(gate: Gate) -> list[tuple[tuple[int, ...], np.ndarray]]:
     """Return a gate as gates on one qubit or on (j, j + 1), with swaps there and back."""
     if len(gate.qubits) == 1:
         return [(gate.qubits, gate.matrix)]

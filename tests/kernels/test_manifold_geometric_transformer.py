@@ -22,6 +22,7 @@ from aqc.kernels.manifold_geometric_transformer._block import apply_rule
 from aqc.kernels.manifold_geometric_transformer._profile import measure
 
 DDL = Settings("ddl")
+block = jax.jit(manifold_geometric_block, static_argnums=2)
 
 
 def tokens(seed: int, size: int = 64, width: int = 64) -> np.ndarray:
@@ -111,7 +112,7 @@ def test_a_block_is_its_definition(settings: Settings) -> None:
     x = tokens(0, 10, 16)
     with jax.enable_x64(True):
         weights = draw_block(np.random.default_rng(1), 16, settings, 0.3)
-        found, size = jax.jit(manifold_geometric_block, static_argnums=2)(x, weights, settings)
+        found, size = block(x, weights, settings)
         found, size = np.asarray(found), float(size)
     np.testing.assert_allclose(found, in_numpy(x, weights, settings), atol=1e-9)
     assert 0.1 < size < 2
@@ -124,8 +125,8 @@ def test_nothing_erased_and_beta_one_is_the_plain_residual() -> None:
         weights = draw_block(np.random.default_rng(1), 8, DDL)
         weights = [own | {"beta": 0 * own["beta"]} for own in weights]
         for delta, plain in (("ddl", "vanilla"), ("mgt", "mhc")):
-            with_delta, beta = manifold_geometric_block(x, weights, Settings(delta, alpha=0.0))
-            without, _ = manifold_geometric_block(x, weights, Settings(plain))
+            with_delta, beta = block(x, weights, Settings(delta, alpha=0.0))
+            without, _ = block(x, weights, Settings(plain))
             np.testing.assert_allclose(with_delta, without, atol=1e-12)
             assert float(beta) == 1.0
 
@@ -137,8 +138,8 @@ def test_a_gate_that_is_open_is_none() -> None:
     seen = (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)
     is_open = {"gate": np.linalg.pinv(seen) @ np.full((6, 8), 50.0), "beta": 0 * own["beta"]}
     with jax.enable_x64(True):
-        gated, _ = manifold_geometric_block(x, [own | is_open], settings)
-        plain, _ = manifold_geometric_block(x, [own], Settings("vanilla", mlp=False))
+        gated, _ = block(x, [own | is_open], settings)
+        plain, _ = block(x, [own], Settings("vanilla", mlp=False))
         np.testing.assert_allclose(gated, plain, atol=1e-12)
 
 

@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from qiskit.quantum_info import Statevector
+from qiskit.quantum_info import Operator, Statevector
+from scipy.linalg import expm
 
 from aqc.checkpoint import save_arrays
 from aqc.interop.files import load_circuit
@@ -167,3 +168,28 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):
     assert (mine / "state.npz").samefile(newer / "state.1.npz")
     assert "was damaged" in ear.heard[0][1]["text"]
     assert not (mine / "target.npz").exists()
+
+
+def test_a_unitary_is_a_job_like_any_other(tmp_path):
+    """Its result has no observables; the circuit of an unfinished job prepares nothing."""
+    asked = Problem.build(
+        {"model": "ising_chain", "num_qubits": 3},
+        0.3,
+        mode="unitary",
+        ansatz={"layers": 3},
+        goal={"infidelity": 1e-12},
+        optimizer={"max_steps": 20},
+        limits={"threads": 1},
+    )
+    ear = Ear()
+    summary = run(task(tmp_path / "a", asked), ear, Orders())
+    assert summary["observables"] is None
+    assert summary["infidelity"] < 1e-5
+    (best, *_) = [data for kind, data in ear.heard if kind == "best"]
+    first = load_circuit(tmp_path / "a" / best["directory"] / "circuit.qpy")
+    made = load_circuit(tmp_path / "a" / "out" / "circuit.qpy")
+    truth = expm(-0.3j * asked.to_hamiltonian().to_dense())
+    for circuit, least in ((first, 0.99), (made, 0.99999)):
+        overlap = np.vdot(truth, Operator(circuit.reverse_bits()).data) / 8
+        assert abs(overlap) ** 2 > least
+    assert read(tmp_path / "a")["certificate"]["spectral_kind"] == "exact"

@@ -59,7 +59,11 @@ def convergence(
 
 
 def depth_sweep(
-    depths: Sequence[tuple[int, float, float]], goal: float, *, dark: bool = False
+    depths: Sequence[tuple[int, float, float]],
+    goal: float,
+    *,
+    on_device: Sequence[float] = (),
+    dark: bool = False,
 ) -> Figure:
     """Draw the infidelity against the number of layers, on a log axis.
 
@@ -67,6 +71,8 @@ def depth_sweep(
         depths: For each depth (layers, 1 - F of the fit, 1 - F of Trotter's circuit of so many
             layers or another start), in ascending order.
         goal: The infidelity asked for.
+        on_device: For each depth 1 - F of the state that a noisy device makes; the goal is left out
+            then, for the best depth is what was asked for.
         dark: Light on dark.
 
     Returns:
@@ -82,15 +88,22 @@ def depth_sweep(
     axes = figure.add_axes((0.115, 0.125, 0.865, 0.79))
     dress(axes, theme)
     layers, fitted, trotter = np.array(depths, dtype=float).reshape(-1, 3).T
-    fitted, trotter = np.maximum(fitted, FLOOR), np.maximum(trotter, FLOOR)
-    log_axis(axes, np.concatenate([fitted, trotter, [max(goal, FLOOR)]]))
+    curves = [
+        ("its start, not optimized", trotter, "s--", theme.trotter),
+        ("optimized", fitted, "o-", theme.line),
+    ]
+    if len(on_device):
+        curves.append(("on the device", np.array(on_device, dtype=float), "D-", theme.goal))
+    shown = [np.maximum(values, FLOOR) for _, values, _, _ in curves]
+    log_axis(axes, np.concatenate([*shown, [] if len(on_device) else [max(goal, FLOOR)]]))
     axes.grid(True, color=theme.grid, linewidth=0.6)
     axes.set(xlabel="brick layers", ylabel="infidelity  $1 - F$", axisbelow=True)
     axes.set_xticks(layers)
     lines = [
         axes.plot(layers, values, marker, color=color, linewidth=1.8, markersize=5)[0]
-        for values, marker, color in ((trotter, "s--", theme.trotter), (fitted, "o-", theme.line))
+        for (_, _, marker, color), values in zip(curves, shown, strict=True)
     ]
-    show_legend(axes, theme, lines, ["its start, not optimized", "optimized"])
-    level(axes, "goal", goal, theme.goal, "left")
+    show_legend(axes, theme, lines, [words for words, _, _, _ in curves])
+    if not len(on_device):
+        level(axes, "goal", goal, theme.goal, "left")
     return figure

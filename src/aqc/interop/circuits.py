@@ -40,7 +40,19 @@ def from_qiskit(circuit: QuantumCircuit) -> Circuit:
         [(1, 0)]
     """
     check_unitary(circuit)
-    return fuse(Circuit(circuit.num_qubits, tuple(_matrices(circuit))))
+    return fuse(as_gates(circuit))
+
+
+def as_gates(circuit: QuantumCircuit) -> Circuit:
+    """Return a circuit's gates as matrices, one by one; `from_qiskit` says which are taken.
+
+    Example:
+        >>> circuit = QuantumCircuit(2)
+        >>> _ = circuit.cx(0, 1), circuit.x(1)
+        >>> len(as_gates(circuit).gates)
+        2
+    """
+    return Circuit(circuit.num_qubits, tuple(_matrices(circuit)))
 
 
 @functools.lru_cache(maxsize=4)

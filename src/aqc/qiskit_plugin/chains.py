@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from qiskit.circuit.library import PauliEvolutionGate
 
 # There are twelve distinct terms for each site of a chain; equal terms may repeat.
-_MOST_TERMS_PER_QUBIT = 64
+_MOST_TERMS_PER_QUBIT = 32
 
 Term = tuple[str, tuple[int, ...], float]
 

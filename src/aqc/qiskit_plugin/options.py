@@ -12,8 +12,7 @@ from aqc.errors import InputError
 
 _LOG = logging.getLogger(__name__)
 _TOLERANCE = 1e-4
-# What Qiskit 2.x adds to every call.
-_QISKITS_OWN = {
+QISKITS_OWN = {
     "hls_data",
     "input_qubits",
     "num_clean_ancillas",
@@ -22,6 +21,7 @@ _QISKITS_OWN = {
     "optimization_metric",
     "qubit_tracker",
 }
+"""What Qiskit 2.x adds to every call."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Options:
 
     tolerance: float | None = _TOLERANCE
     layers: int | None = None
-    block: str = "su4"
+    block: str = "auto"
     max_bond: int = 256
     timeout: float = 300.0
     cache_dir: Path | None = None
@@ -61,7 +61,7 @@ class Options:
             True
         """
         known = {field.name for field in fields(cls)}
-        for name in options.keys() - known - _QISKITS_OWN:
+        for name in options.keys() - known - QISKITS_OWN:
             _LOG.warning("unknown option `%s` of aqctensor%s", name, nearest(name, known))
         given = {name: value for name, value in options.items() if name in known}
         layers = given.get("layers")
@@ -75,7 +75,7 @@ class Options:
         return cls(
             tolerance=None if tolerance is None else _between(tolerance, "tolerance", 0.0, 1.0),
             layers=None if layers is None else integer(layers, "`layers`", "", least=1, most=10**4),
-            block=str(given.get("block", "su4")),
+            block=str(given.get("block", "auto")),
             max_bond=integer(given.get("max_bond", 256), "`max_bond`", "", least=2, most=65536),
             timeout=_between(given.get("timeout", 300.0), "timeout", 0.0, 1e9),
             cache_dir=Path(cache) if cache else None,

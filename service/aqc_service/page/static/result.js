@@ -43,8 +43,14 @@ function showComparison(result) {
 function showSweep(id, { sweep = [] }) {
   byId("sweep").hidden = sweep.length < 2;
   if (sweep.length < 2) return;
-  const head = ["Brick layers", "Infidelity", "Not optimized", "Evaluations"];
-  const cells = (entry) => [number(entry.infidelity), number(entry.start_infidelity), String(entry.evaluations)];
+  const onDevice = "total_fidelity" in sweep[0]; // the circuit's own fidelity times the noise's
+  const head = ["Brick layers", "Infidelity", "Not optimized", "Evaluations", ...(onDevice ? ["Fidelity on the device"] : [])];
+  const cells = (entry) => [
+    number(entry.infidelity),
+    number(entry.start_infidelity),
+    String(entry.evaluations),
+    ...(onDevice ? [number(entry.total_fidelity)] : []),
+  ];
   const row = (entry) =>
     element("tr", {}, element("th", { scope: "row" }, String(entry.layers)), ...cells(entry).map((c) => element("td", {}, c)));
   byId("sweep").replaceChildren(

@@ -11,13 +11,22 @@ the first window is full there is no output.
 
 Limits. Subtraction loses digits when the scores of a row differ much: the loss is tracked, and
 refused where it could pass 1e-10; the form with one query has no such limit. Multiplications per
-step fall as 7 n d to 2 n^2 d, the time by far less. Left out: encoders of several blocks,
-positions, structured pruning, and the published networks and their accuracies.
+step fall as 7 n d to 2 n^2 d, the time by far less. In an encoder of two blocks the first is
+retroactive and the last answers one query; its layers and projections see all n tokens still, and
+every block in between is regular. Left out: structured pruning, and the published networks and
+their accuracies.
 """
 
 import numpy as np
 
 from aqc.kernels._kernel import Claim, Kernel, Operation, Paper
+from aqc.kernels.continual_inference_attention._encoder import (
+    EncodedStream,
+    EncoderBlock,
+    EncoderState,
+    encode_continually,
+    encoding_work,
+)
 from aqc.kernels.continual_inference_attention._steps import (
     ConvolutionState,
     RetroactiveState,
@@ -41,6 +50,9 @@ __all__ = [
     "KERNEL",
     "ConvolutionState",
     "ConvolvedStream",
+    "EncodedStream",
+    "EncoderBlock",
+    "EncoderState",
     "Multiplications",
     "RetroactiveOutputs",
     "RetroactiveState",
@@ -50,12 +62,20 @@ __all__ = [
     "attend_with_one_query",
     "convolution_step",
     "convolve_continually",
+    "encode_continually",
     "retroactive_step",
     "token_step",
 ]
 
 _RNG = np.random.default_rng(0)
 _TOKENS = {name: _RNG.normal(size=(16, 1, 4)).round(2).tolist() for name in "qkv"}
+
+
+def _block() -> dict[str, list[object]]:
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("query", "key", "value", "out"), (2, 2))
+    shapes |= {"up": (2, 3), "up_bias": (3,), "down": (3, 2), "down_bias": (2,)}
+    drawn = {name: _RNG.normal(size=shape).round(2).tolist() for name, shape in shapes.items()}
+    return drawn | {"scale": [[1.0] * 2] * 2, "shift": [[0.0] * 2] * 2}
 
 
 def _work(q: np.ndarray, window: int, **_: object) -> float:
@@ -100,14 +120,26 @@ KERNEL = Kernel(
             inline_max=1e9,
             max=2e10,
         ),
+        Operation(
+            encode_continually,
+            example={
+                "x": _RNG.normal(size=(14, 2)).round(2).tolist(),
+                "blocks": [_block(), _block()],
+                "window": 5,
+            },
+            work=encoding_work,
+            unit="multiplications",
+            inline_max=1e9,
+            max=2e10,
+        ),
     ),
     claims=(
         Claim(
             claim="The continual forms answer exactly as the windowed network does.",
             baseline="softmax over each window; convolution of the whole stream",
             measured="512 standard normal tokens, d = 64, windows of 64 and 120: all three agree "
-            "to 1e-12; beyond score differences that doubles can carry the retroactive form "
-            "refuses",
+            "to 1e-12, encoders of two and four blocks likewise; beyond score differences that "
+            "doubles can carry the retroactive form refuses",
             outcome="reproduced",
         ),
         Claim(
@@ -117,6 +149,15 @@ KERNEL = Kernel(
             "retroactive 18.6 and 34.5; operations counted by the compiler agree within a quarter. "
             "The published networks were not run",
             outcome="in part",
+        ),
+        Claim(
+            claim="Steps are as much faster as they need fewer multiplications.",
+            baseline="all outputs of the window anew, and its newest alone",
+            measured="One core, double precision, d = 64, processor time: one query 4 times (n = "
+            "64) and 7 times (n = 120) less, retroactive 1.3 to 1.8 and 2.1 to 2.9 times. The "
+            "newest output alone, from keys and values at hand, costs half of a continual step: "
+            "what is saved are the others' projections",
+            outcome="not reproduced",
         ),
     ),
 )

@@ -139,7 +139,7 @@ def attend_retroactively(
     """
     _check_tokens(q, k, v, window, carried)
     state = carried or empty_rows(window, *q.shape[1:])
-    first = _first(state.arrived, window, len(q))
+    first = first_answer(state.arrived, window, len(q))
     numbers = (len(q) - first) * q[0].size * (window if rows == "all" else 1)
     if numbers > _MOST_NUMBERS:
         raise InputError(
@@ -150,16 +150,10 @@ def attend_retroactively(
     with jax.enable_x64(True):
         after, y, growth = _retroactive(state, q / np.sqrt(q.shape[2]), k, v, rows)
     worst = float(np.asarray(growth).max())
-    if not worst <= _MOST_GROWTH:
-        raise InputError(
-            "`q` must give scores close enough for sums of their exponentials to be updated, but "
-            f"a row's sum falls to 1 / {worst:.2g} of what it was (1 / {_MOST_GROWTH:.0e} is the "
-            "limit) and loses its digits; take attend-with-one-query.",
-            "/q",
-        )
+    refuse_growth(worst, "q", "take attend-with-one-query")
     width = q.shape[2]
     count = _count(window, width, 7 * window * width + 2 * window - 3 * width)
-    return RetroactiveOutputs(np.asarray(y)[first:], _to_numpy(after), count, worst)
+    return RetroactiveOutputs(np.asarray(y)[first:], to_numpy(after), count, worst)
 
 
 @checked(T=(1, 20_000), H=(1, 64), d=(1, 1024), n=(2, 1024))
@@ -202,12 +196,12 @@ def attend_with_one_query(
     if delay >= window:
         raise InputError(f"`delay` must be below `window` ({window}), but is {delay}.", "/delay")
     state = carried or empty_tokens(window, *q.shape[1:])
-    first = _first(state.arrived, window, len(q))
+    first = first_answer(state.arrived, window, len(q))
     with jax.enable_x64(True):
         after, y = _single(state, q / np.sqrt(q.shape[2]), k, v, delay)
     width = q.shape[2]
     count = _count(window, width, 2 * window * width + 2 * width)
-    return SingleOutputs(np.asarray(y)[first:], _to_numpy(after), count)
+    return SingleOutputs(np.asarray(y)[first:], to_numpy(after), count)
 
 
 @checked(T=(1, 20_000), C=(1, 256), C_out=(1, 256), k=(1, 64))
@@ -246,13 +240,13 @@ def convolve_continually(
         carried = ConvolutionState(0, np.zeros(weights.shape[::2]))
     elif carried.arrived < 0:
         raise InputError("`carried.arrived` must not be negative.", "/carried/arrived")
-    first = _first(carried.arrived, len(weights), len(x))
+    first = first_answer(carried.arrived, len(weights), len(x))
     with jax.enable_x64(True):
         after, y = _convolve(carried, x, weights, bias)
-    return ConvolvedStream(np.asarray(y)[first:], _to_numpy(after))
+    return ConvolvedStream(np.asarray(y)[first:], to_numpy(after))
 
 
-def _first(arrived: int, window: int, length: int) -> int:
+def first_answer(arrived: int, window: int, length: int) -> int:
     """Return how many steps pass before the first answer."""
     first = max(0, window - 1 - arrived)
     if first >= length:
@@ -277,7 +271,19 @@ def _check_tokens(q: np.ndarray, k: np.ndarray, v: np.ndarray, window: int, carr
         raise InputError("`carried.arrived` must not be negative.", "/carried/arrived")
 
 
-def _to_numpy(state: Any) -> Any:
+def refuse_growth(worst: float, name: str, remedy: str) -> None:
+    """Refuse sums that have lost more digits than the limit."""
+    if not worst <= _MOST_GROWTH:
+        raise InputError(
+            f"`{name}` must give scores close enough for sums of their exponentials to be updated, "
+            f"but a row's sum falls to 1 / {worst:.2g} of what it was (1 / {_MOST_GROWTH:.0e} is "
+            f"the limit) and loses its digits; {remedy}.",
+            f"/{name}",
+        )
+
+
+def to_numpy(state: Any) -> Any:
+    """Return a state of NumPy arrays."""
     arrays = jax.tree.map(np.asarray, state)
     return type(state)(**(vars(arrays) | {"arrived": int(arrays.arrived)}))
 

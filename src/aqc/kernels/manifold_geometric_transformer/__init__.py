@@ -25,6 +25,18 @@ from aqc.kernels.manifold_geometric_transformer._block import (
     draw_block,
     manifold_geometric_block,
 )
+from aqc.kernels.manifold_geometric_transformer._gradients import (
+    Gradients,
+    Mlp,
+    OwnProfile,
+    Stack,
+    Sublayers,
+    draw_gradients,
+    gradient_work,
+    own_work,
+    profile_gradients,
+    profile_own_layers,
+)
 from aqc.kernels.manifold_geometric_transformer._profile import (
     Profile,
     count_work,
@@ -35,16 +47,32 @@ from aqc.kernels.manifold_geometric_transformer._profile import (
 
 __all__ = [
     "KERNEL",
+    "Gradients",
+    "Mlp",
+    "OwnProfile",
     "Profile",
     "Settings",
+    "Stack",
+    "Sublayers",
     "draw_block",
     "manifold_geometric_block",
+    "profile_gradients",
+    "profile_own_layers",
     "profile_rank_collapse",
     "profile_steps",
 ]
 
 _RNG = np.random.default_rng(0)
 _TOKENS = (_RNG.normal(size=(12, 16)) + _RNG.normal(size=16)).round(2)
+
+
+def _layers() -> dict[str, object]:
+    def draw(*shape: int) -> object:
+        return (_RNG.normal(size=shape) / 8**0.5).round(1).tolist()
+
+    own = {"gate": draw(1, 8, 8), "beta": draw(1, 8, 1), "bias": [0.0]}
+    return {name: draw(1, 8, 8) for name in ("query", "key", "value", "out")} | {"own": own}
+
 
 KERNEL = Kernel(
     paper=Paper(
@@ -64,6 +92,23 @@ KERNEL = Kernel(
             max=5e12,
             steps=profile_steps,
             figure=draw_profiles,
+        ),
+        Operation(
+            profile_gradients,
+            example={"x": _TOKENS[:, :8].tolist(), "depth": 12, "rules": ["vanilla", "mgt"]},
+            work=gradient_work,
+            unit="multiplications (4 rules x seeds x depth x those of a layer)",
+            inline_max=1e10,
+            max=2e12,
+            figure=draw_gradients,
+        ),
+        Operation(
+            profile_own_layers,
+            example={"x": _TOKENS[:5, :8].tolist(), "layers": _layers()},
+            work=own_work,
+            unit="multiplications (4 depth x those of a layer)",
+            inline_max=1e10,
+            max=2e12,
         ),
     ),
     claims=(

@@ -181,7 +181,7 @@ def profile_steps(
         >>> next(profile_steps(x, 32, ("mgt",), *options))[0]
         0.5
     """
-    _check(x, rules, heads)
+    check_tokens(x, rules, heads)
     every = [Settings(rule, heads, mlp, norm, projection, beta_mode, alpha) for rule in rules]
     start = np.broadcast_to(x, (seeds, *x.shape))
     curves, now = np.zeros((len(rules), len(_CURVES), seeds, depth)), start
@@ -192,7 +192,7 @@ def profile_steps(
     for i in range(len(finals), len(rules)):
         for begin, end in _chunks(done, depth):
             layers, betas = _advance(now, beta_bias, begin, end, every[i])
-            _refuse_overflow(layers, rules[i], begin)
+            refuse_overflow(layers, rules[i], begin)
             now, curves[i, :, :, begin:end] = layers[-1], measure(layers, x, betas)
             if end < depth:
                 fraction = (i + end / depth) / len(rules)
@@ -206,12 +206,19 @@ def profile_steps(
     )
 
 
+def profile_of(rule: str, layers: np.ndarray, first: np.ndarray, betas: np.ndarray) -> Profile:
+    """Return the profile of tokens (layers, seeds, n, d) and mean betas (layers, seeds)."""
+    curves = dict(zip(_CURVES, measure(layers, first, betas), strict=True))
+    return Profile(rule, **curves, final=layers[-1])
+
+
 def _chunks(done: int, depth: int) -> Iterator[tuple[int, int]]:
     for begin in range(done, depth, _CHUNK):
         yield begin, min(begin + _CHUNK, depth)
 
 
-def _check(x: np.ndarray, rules: tuple[Rule, ...], heads: int) -> None:
+def check_tokens(x: np.ndarray, rules: tuple[Rule, ...], heads: int) -> None:
+    """Refuse what no network can take."""
     refuse_huge(x=x)
     if x.shape[1] % heads:
         raise InputError(
@@ -223,7 +230,8 @@ def _check(x: np.ndarray, rules: tuple[Rule, ...], heads: int) -> None:
         raise InputError("`x` must hold no token of zeros, but does.", "/x")
 
 
-def _refuse_overflow(layers: np.ndarray, rule: str, begin: int) -> None:
+def refuse_overflow(layers: np.ndarray, rule: str, begin: int) -> None:
+    """Tell at which of these layers (layers, seeds, n, d) numbers are lost."""
     largest = np.abs(layers).max(-1)  # of each token; comparisons with NaN are false
     bad = ~((largest < _HUGE) & (largest > 1 / _HUGE)).all((1, 2))
     if bad.any():

@@ -129,9 +129,19 @@ KERNEL = Kernel(
         Claim(
             claim="A step within the radius keeps the accuracy, a step far beyond it does not.",
             baseline="the trained network",
-            measured="Digits, linear and tanh 64-64-10, 5 seeds: at 0.99 of the radius at least "
-            "0.97 of the accuracy is kept; at 30 times 0.12 to 0.23 in random directions, but "
-            "0.84 to 0.99 along the gradient",
+            measured="Digits, linear 64-10 and 64-64-10 with tanh, with normalized layers and with "
+            "ReLU, 5 seeds: at 0.99 of the radius at least 0.95 of the accuracy is kept by all; at "
+            "30 times at most 0.45 in random directions; along the gradient 0.84 to 0.99 by the "
+            "linear and the tanh network, 0.3 to 0.6 by the others",
+            outcome="in part",
+        ),
+        Claim(
+            claim="Radii explain at which step the loss breaks at different temperatures: dividing "
+            "by them takes the spread of the logarithms from 0.99 to 0.16.",
+            baseline="the steps themselves",
+            measured="Linear and tanh networks, temperatures 1/4 to 64, 5 seeds, step at which the "
+            "loss doubles (the paper does not define its onset): 2.6 to 3.2 times less spread "
+            "along the gradient, 3.2 to 6.8 times in random directions; the paper's 6 only there",
             outcome="in part",
         ),
     ),

@@ -1,5 +1,6 @@
 """What belongs to the prefix, what does not, and why."""
 
+import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Parameter
@@ -7,9 +8,9 @@ from qiskit.circuit.library import PauliEvolutionGate
 from qiskit.converters import circuit_to_dag
 from qiskit.quantum_info import SparsePauliOp
 
-from aqc.plugins.compiling import hamiltonian_on_line, line_of
-from aqc.plugins.evolved_state import TimeEvolvedState
-from aqc.plugins.prefix import find_prefix
+from aqc.qiskit_plugin.evolved_state import TimeEvolvedState
+from aqc.qiskit_plugin.prefix import find_prefix
+from aqc.qiskit_plugin.states import hamiltonian_on_line, line_of
 
 
 def chain(n, time=0.3):
@@ -104,6 +105,21 @@ def opaque(circuit):
     return evolved(circuit)
 
 
+class Projector(Gate):
+    """Says that it is a gate, and is none."""
+
+    def __init__(self):
+        super().__init__("projector", 1, [])
+
+    def to_matrix(self):
+        return np.diag([1.0, 0.0])
+
+
+def projected(circuit):
+    circuit.append(Projector(), [2])
+    return evolved(circuit)
+
+
 def disguised(circuit):
     circuit.append(Gate("rxx", 2, [0.3]), [0, 1])
     return evolved(circuit)
@@ -134,9 +150,6 @@ def then(*steps):
     return build
 
 
-NO_LINE = "on neighbors along an open line"
-
-
 @pytest.mark.parametrize(
     ("build", "reason"),
     [
@@ -152,11 +165,12 @@ NO_LINE = "on neighbors along an open line"
         (then(("rxx", 0.3, 1, 2)), "another evolution comes before it"),
         (with_parameter, "no gate with numbers for all parameters"),
         (opaque, "`mystery` on the qubits 1 comes before it"),
+        (projected, "`projector` on the qubits 2 comes before it"),
         (disguised, "`rxx` on the qubits 0, 1 comes before it"),
         (conditional, "`if_else` on the qubits 0 comes before it"),
-        (of_terms(("XX", [0, 1], 1.0), ("XX", [1, 2], 1.0), ("ZZ", [0, 2], 1.0)), NO_LINE),
-        (of_terms(*[("XX", [0, j], 1.0) for j in (1, 2, 3)]), NO_LINE),
-        (of_terms(("XXX", [0, 1, 2], 1.0)), NO_LINE),
+        (of_terms(("XX", [0, 1], 1.0), ("XX", [1, 2], 1.0), ("ZZ", [0, 2], 1.0)), "form a ring"),
+        (of_terms(*[("XX", [0, j], 1.0) for j in (1, 2, 3)]), "coupled to 3 others"),
+        (of_terms(("XXX", [0, 1, 2], 1.0)), "a term acts on 3 qubits"),
     ],
 )
 def test_what_cannot_be_proved_is_refused(build, reason):

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Qubit
 from qiskit.circuit.library import (
@@ -30,7 +31,8 @@ from qiskit.circuit.library import (
 from qiskit.dagcircuit import DAGCircuit, DAGOpNode
 from qiskit.exceptions import QiskitError
 
-from aqc.errors import InputError
+from aqc.errors import AqcError
+from aqc.qiskit_plugin.evolved_state import TimeEvolvedState
 
 # The class itself: a subclass may have another definition.
 _ROTATIONS = frozenset({RXXGate, RYYGate, RZXGate, RZZGate, XXMinusYYGate, XXPlusYYGate})
@@ -87,7 +89,7 @@ def find_prefix(dag: DAGCircuit, on_line: Callable[[Any], object]) -> Prefix:
 
     Args:
         dag: A circuit whose qubits start in |0>.
-        on_line: Called with a PauliEvolutionGate; raises ValueError where it does not lie along
+        on_line: Called with a PauliEvolutionGate; raises AqcError where it does not lie along
             a line of qubits.
     """
     return _Search(dag, on_line).run()
@@ -106,7 +108,7 @@ class _Search:
             reason = self._take(node)
             if reason is None:
                 continue
-            if is_evolution(node.op):
+            if isinstance(node.op, PauliEvolutionGate | TimeEvolvedState):
                 qubits = self._indices(node)
                 self.refusals.append(Refusal(node.name, qubits, reason))
             where = ", ".join(map(str, self._indices(node)))
@@ -132,14 +134,14 @@ class _Search:
         if type(node.op) is PauliEvolutionGate:
             try:
                 self.on_line(node.op)
-            except ValueError as error:
+            except AqcError as error:
                 return str(error)
         if _is_rotation(node.op):
             if any(part.kind in ("evolution", "state") for part in parts):
                 return "another evolution comes before it"
             self._join(node, parts, "rotations")
             return None
-        if is_time_evolved_state(node.op):
+        if type(node.op) is TimeEvolvedState:
             if any(part.nodes or part.rest for part in parts):
                 return "its qubits must be in |0>, but a gate comes before it"
             self._join(node, parts, "state")
@@ -164,17 +166,6 @@ class _Search:
             self.part[qubit] = joined
 
 
-def is_evolution(operation: Any) -> bool:
-    """Whether an operation is one that this plugin is asked to compile."""
-    return isinstance(operation, PauliEvolutionGate) or is_time_evolved_state(operation)
-
-
-def is_time_evolved_state(operation: Any) -> bool:
-    """Whether an operation is a TimeEvolvedState, without loading its module where none is."""
-    kind = type(operation)
-    return kind.__name__ == "TimeEvolvedState" and kind.__module__ == "aqc.plugins.evolved_state"
-
-
 def _is_fixed_gate(node: DAGOpNode) -> bool:
     if not isinstance(node.op, Gate) or node.cargs or node.op.is_parameterized():
         return False
@@ -182,13 +173,14 @@ def _is_fixed_gate(node: DAGOpNode) -> bool:
 
 
 def _has_matrix(gate: Gate) -> bool:
-    """Whether it is known what a gate on one qubit does."""
+    """Whether it is known what a gate on one qubit does, and that it is unitary."""
     from aqc.interop.circuits import matrix_of
 
     try:
-        return len(matrix_of(gate)) == 2
-    except (QiskitError, InputError):
+        matrix = matrix_of(gate)
+    except (QiskitError, AqcError):
         return False
+    return bool(np.allclose(matrix @ matrix.conj().T, np.eye(2), rtol=0, atol=1e-9))
 
 
 def _is_rotation(operation: Gate) -> bool:

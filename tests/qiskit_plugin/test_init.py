@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import ClassicalRegister, QuantumCircuit, transpile
-from qiskit.circuit import IfElseOp
+from qiskit.circuit import Gate, IfElseOp
+from qiskit.circuit.classical import expr
 from qiskit.circuit.library import PauliEvolutionGate, RXXGate, RYYGate, RZXGate, RZZGate, XGate
 from qiskit.quantum_info import SparsePauliOp, Statevector, random_unitary
 from qiskit.transpiler import PassManager
 
 from aqc.errors import InputError
-from aqc.plugins.evolved_state import TimeEvolvedState
-from aqc.plugins.init import OPTIONS, OUTCOME, CompilePrefix
+from aqc.qiskit_plugin.evolved_state import TimeEvolvedState
+from aqc.qiskit_plugin.init import OPTIONS, OUTCOME, CompilePrefix
 
 # Qiskit's own matrix of a PauliEvolutionGate goes through SciPy's sparse exponential.
 pytestmark = pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")
@@ -91,6 +92,9 @@ def test_a_circuit_brings_its_own_options():
         ({"tolerence": 0.1}, 'one is "tolerence"; did you mean'),
         ({"tolerance": 2}, "`tolerance` must be between 0 and 1, but is 2"),
         ({"tolerance": "0.1"}, "`tolerance` must be a"),
+        ({"layers": "many"}, "`ansatz.layers` must be an integer"),
+        ({"timeout": 0}, "`timeout` must be between 0 and 1e\\+09, but is 0"),
+        ({"seed": -1}, "`seed` must be at least 0"),
         (0.1, "must be a mapping, but are 0.1"),
     ],
 )
@@ -113,7 +117,7 @@ def test_where_nothing_is_compiled_the_stage_is_qiskits_own(arguments, reason, c
     circuit = evolved(3)
     arguments = {"basis_gates": BASIS, "seed_transpiler": 1, **arguments}
     plain = transpile(circuit, **arguments)
-    with caplog.at_level(logging.WARNING, "aqc.plugins.init"):
+    with caplog.at_level(logging.WARNING, "aqc.qiskit_plugin.init"):
         ours = transpile(circuit, init_method="aqctensor", **arguments)
     assert ours == plain
     assert reason in caplog.text
@@ -127,6 +131,26 @@ def test_what_misses_the_tolerance_stays_and_the_reason_is_told(caplog):
     assert "more than the tolerance 1e-06" in left["reason"]
     assert left["reason"] in caplog.text
     assert [step.operation.name for step in ours.data] == ["x", "x", "PauliEvolution"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "time"), [(["IIZ", "IXI", "ZII"], 0.7), (["IZZ", "ZII"], 0.4), (["XXI", "IZZ"], 0.0)]
+)
+def test_evolutions_that_entangle_little_or_nothing(labels, time):
+    circuit = QuantumCircuit(3)
+    circuit.h(range(3))
+    circuit.append(PauliEvolutionGate(SparsePauliOp(labels), time), [2, 0, 1])
+    ours = CompilePrefix(tolerance=1e-6)(circuit)
+    (record,) = ours.metadata[OUTCOME]["compiled"]
+    assert record["two_qubit_gates"] == (1 if "IZZ" in labels and time else 0)
+    assert 1 - fidelity(ours, circuit) <= 1e-6
+
+
+def test_what_takes_too_long_stays():
+    ours = CompilePrefix(timeout=1e-6)(evolved(4))
+    (left,) = ours.metadata[OUTCOME]["left"]
+    assert left["reason"] == "the compile took longer than `timeout` = 1e-06 s"
+    assert ours.count_ops() == evolved(4).count_ops()
 
 
 def test_what_is_not_shallower_stays():
@@ -169,12 +193,31 @@ def test_parts_are_compiled_apart_and_their_bounds_multiply():
     assert 1 - fidelity(ours, circuit) <= outcome["infidelity_bound"]
 
 
+def test_a_circuit_with_variables_and_control_flow_keeps_them():
+    circuit = QuantumCircuit(3, 2)
+    flag = circuit.add_var("flag", expr.lift(False))
+    circuit.append(chain(3), range(3))
+    circuit.measure(0, 0)
+    circuit.store(flag, circuit.clbits[0])
+    with circuit.if_test(flag):
+        circuit.x(1)
+    with circuit.while_loop((circuit.clbits[0], 1)):
+        circuit.append(chain(3), range(3))
+        circuit.measure(0, 0)
+    ours = CompilePrefix(tolerance=0.01, layers=3)(circuit)
+    names = [step.operation.name for step in ours.data if not isinstance(step.operation, Gate)]
+    assert names == ["store", "measure", "store", "if_else", "while_loop"]
+    assert [var.name for var in ours.iter_declared_vars()] == ["flag"]
+    assert "PauliEvolution" not in ours.count_ops()
+    assert len(ours.metadata[OUTCOME]["compiled"]) == 1
+
+
 def test_the_stage_is_light_to_load():
     code = """
 import sys
 import qiskit.transpiler.preset_passmanagers.plugin, qiskit.circuit.library
 before = set(sys.modules)
-import aqc.plugins.init, aqc.plugins.evolved_state
+import aqc.qiskit_plugin.init, aqc.qiskit_plugin.evolved_state
 print(*sorted(set(sys.modules) - before))
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,7 +10,7 @@ from qiskit.synthesis import SuzukiTrotter
 from qiskit.transpiler import CouplingMap, generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
-from aqc.plugins.init import OPTIONS, OUTCOME
+from aqc.qiskit_plugin.init import OPTIONS, OUTCOME
 from reference import evolved, neel, xxz
 
 TIME = 1.0
@@ -43,10 +43,12 @@ def noisy_fidelity(compiled, state, simulator):
     return float(np.real(state.conj() @ rho @ state))
 
 
-def check_that_compiled_beats_trotter(n, level, options):
-    backend = GenericBackendV2(
-        n, coupling_map=CouplingMap.from_line(n), basis_gates=["cx", "rz", "sx", "x"], seed=7
-    )
+def generic(n):
+    line = CouplingMap.from_line(n)
+    return GenericBackendV2(n, coupling_map=line, basis_gates=["cx", "rz", "sx", "x"], seed=7)
+
+
+def check_that_compiled_beats_trotter(n, backend, level, options):
     simulator = AerSimulator.from_backend(backend, method="density_matrix", max_parallel_threads=1)
     arguments = {"optimization_level": level, "backend": backend, "seed_transpiler": 1}
     with_plugin = generate_preset_pass_manager(init_method="aqctensor", **arguments)
@@ -68,11 +70,19 @@ def check_that_compiled_beats_trotter(n, level, options):
 
 @pytest.mark.parametrize("level", [2, 3])
 def test_compiled_beats_trotter_on_a_noisy_device(level):
-    check_that_compiled_beats_trotter(6, level, {"tolerance": 0.01, "layers": 5})
+    check_that_compiled_beats_trotter(6, generic(6), level, {"tolerance": 0.01, "layers": 5})
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("level", [2, 3])
 @pytest.mark.parametrize("n", [8, 10])
 def test_compiled_beats_trotter_on_larger_noisy_devices(n, level):
-    check_that_compiled_beats_trotter(n, level, {"tolerance": 0.01})
+    check_that_compiled_beats_trotter(n, generic(n), level, {"tolerance": 0.01})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", [2, 3])
+def test_compiled_beats_trotter_on_the_noise_of_a_real_device(level):
+    provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
+    options = {"tolerance": 0.02}
+    check_that_compiled_beats_trotter(7, provider.FakeGuadalupeV2(), level, options)

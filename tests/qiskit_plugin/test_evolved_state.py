@@ -9,7 +9,7 @@ from qiskit.transpiler.passes.synthesis import HLSConfig
 
 import aqc
 from aqc.errors import InputError
-from aqc.plugins.evolved_state import TimeEvolvedState
+from aqc.qiskit_plugin.evolved_state import TimeEvolvedState
 from reference import evolved, fidelity, random_product, site_order, xxz
 
 # Qiskit's own matrix of a PauliEvolutionGate goes through SciPy's sparse exponential.

@@ -1,5 +1,6 @@
-"""What the plugins have in common: compile a state, and keep it only if it is what was asked."""
+"""Compile a prefix in state mode, and keep the circuit only if it is what was asked."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,19 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Qubit
 from qiskit.circuit.library import PauliEvolutionGate
 
-from aqc.errors import AqcError, InputError
-from aqc.plugins.options import Options
-from aqc.plugins.prefix import Part
+from aqc.errors import AqcError
+from aqc.qiskit_plugin.chains import read_evolution
+from aqc.qiskit_plugin.prefix import Part
+from aqc.qiskit_plugin.state_options import Options
 
 if TYPE_CHECKING:
     from aqc.hamiltonian import Hamiltonian
+    from aqc.progress import Progress, Report
     from aqc.result import CompileResult
+
+
+class _Late(Exception):
+    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +55,9 @@ def compile_part(part: Part, options: Options) -> Compiled | str:
     if part.kind == "rotations":
         qubits = line_of(part.qubits, [tuple(n.qargs) for n in part.nodes if len(n.qargs) == 2])
         circuit = part.circuit(qubits or part.qubits)
-        kept = attempt(lambda: compile_circuit(circuit, **options.settings()), options)
+        kept = attempt(
+            lambda report: compile_circuit(circuit, progress=report, **options.settings()), options
+        )
         if isinstance(kept, str):
             return kept
         depth = _two_qubit_depth(circuit)
@@ -62,24 +71,36 @@ def compile_part(part: Part, options: Options) -> Compiled | str:
         order = list(part.qubits)
     else:
         fields, order = _evolution(part)
-    kept = attempt(lambda: compile_evolution(**fields, **options.settings()), options)
+    kept = attempt(
+        lambda report: compile_evolution(**fields, progress=report, **options.settings()), options
+    )
     return kept if isinstance(kept, str) else Compiled(kept.circuit, order, record(kept))
 
 
-def attempt(compile_it: "Callable[[], CompileResult]", options: Options) -> "CompileResult | str":
+def attempt(
+    compile_it: "Callable[[Report], CompileResult]", options: Options
+) -> "CompileResult | str":
     """Return what a compile gives, or why it must not be used.
 
     Args:
-        compile_it: Compiles with the settings of the options.
-        options: They say what has to be reached.
+        compile_it: Compiles with the settings of the options, and reports progress.
+        options: They say what has to be reached, and how long it may take.
 
     Raises:
         KeyboardInterrupt: If the user stopped the optimization, which keeps its best circuit.
     """
+    deadline = time.monotonic() + options.timeout
+
+    def watch(progress: "Progress") -> None:
+        if time.monotonic() > deadline:
+            raise _Late
+
     try:
-        result = compile_it()
+        result = compile_it(watch)
     except AqcError as error:
         return str(error)
+    except _Late:
+        return f"the compile took longer than `timeout` = {options.timeout:g} s"
     if result.status == "interrupted":
         raise KeyboardInterrupt
     bound = result.certificate.infidelity_bound
@@ -113,13 +134,13 @@ def hamiltonian_on_line(gate: PauliEvolutionGate) -> "tuple[Hamiltonian, float, 
     """Return an evolution's Hamiltonian with its qubits renumbered along a line.
 
     Args:
-        gate: With terms on one and two qubits, in any order.
+        gate: Of one or several chains, which follow each other, and qubits without terms.
 
     Returns:
         The Hamiltonian, the time, and which of the gate's qubits is at each site.
 
     Raises:
-        InputError: If the terms do not lie along a line, or are not a Hamiltonian's.
+        Declined: If the terms are no chains', or no Hamiltonian's.
 
     Example:
         >>> from qiskit.quantum_info import SparsePauliOp
@@ -129,26 +150,16 @@ def hamiltonian_on_line(gate: PauliEvolutionGate) -> "tuple[Hamiltonian, float, 
         ([['ZZ', [0, 1], 1.0], ['XX', [1, 2], 1.0]], [0, 2, 1])
     """
     from aqc.hamiltonian import Hamiltonian
-    from aqc.interop.qiskit import terms_from_qiskit
 
-    _, terms, time = terms_from_qiskit(gate)
-    assert time is not None  # a gate has one
-    supports = [
-        tuple(q for letter, q in zip(letters, qubits, strict=True) if letter != "I")
-        for letters, qubits, _ in terms
-    ]
-    order = None
-    if all(len(support) <= 2 for support in supports):
-        pairs = [support for support in supports if len(support) == 2]
-        order = line_of(list(range(gate.num_qubits)), pairs)
-    if order is None:
-        raise InputError(
-            "The terms of an evolution must act on one qubit or on neighbors along an open line "
-            "of qubits, but these do not."
-        )
-    site = {qubit: number for number, qubit in enumerate(order)}
-    renumbered = [(letters, [site[q] for q in qubits], c) for letters, qubits, c in terms]
-    return Hamiltonian.from_terms(gate.num_qubits, renumbered), time, order
+    evolution = read_evolution(gate)
+    order: list[int] = []
+    terms: list[tuple[str, list[int], float]] = []
+    for chain in evolution.chains:
+        first = len(order)
+        order += chain.qubits
+        terms += [(p, [first + site for site in sites], c) for p, sites, c in chain.terms]
+    order += [qubit for qubit in range(gate.num_qubits) if qubit not in set(order)]
+    return Hamiltonian.from_terms(gate.num_qubits, terms), evolution.time, order
 
 
 def line_of(items: list[Any], pairs: list[tuple[Any, ...]]) -> list[Any] | None:

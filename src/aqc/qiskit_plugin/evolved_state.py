@@ -12,8 +12,6 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Gate
 from qiskit.transpiler.passes.synthesis.plugin import HighLevelSynthesisPlugin
 
-from aqc.plugins.options import Options
-
 if TYPE_CHECKING:
     from qiskit.circuit.library import PauliEvolutionGate
     from qiskit.quantum_info import SparsePauliOp
@@ -21,17 +19,6 @@ if TYPE_CHECKING:
     from aqc.hamiltonian import Hamiltonian
 
 logger = logging.getLogger(__name__)
-
-# What Qiskit's high-level synthesis passes to every method beside the user's own options.
-_QISKITS_OWN = {
-    "hls_data",
-    "input_qubits",
-    "num_clean_ancillas",
-    "num_dirty_ancillas",
-    "optimization_level",
-    "optimization_metric",
-    "qubit_tracker",
-}
 
 
 class TimeEvolvedState(Gate):
@@ -125,8 +112,8 @@ class Trotter(HighLevelSynthesisPlugin):
 class Compile(HighLevelSynthesisPlugin):
     """The method `aqctensor`: a short circuit within the tolerance of the exact state.
 
-    Options: as `aqc.plugins.options.Options` lists them. None, and a line in the log, where the
-    tolerance is not reached or a qubit is not known to be in |0>.
+    Options: as `aqc.qiskit_plugin.state_options.Options` lists them. None, and a line in the log,
+    where the tolerance is not reached or a qubit is not known to be in |0>.
     """
 
     def run(
@@ -144,20 +131,23 @@ class Compile(HighLevelSynthesisPlugin):
         """
         if not isinstance(high_level_object, TimeEvolvedState):
             return None
-        own = {name: value for name, value in options.items() if name not in _QISKITS_OWN}
+        from aqc.qiskit_plugin.options import QISKITS_OWN
+        from aqc.qiskit_plugin.state_options import Options
+
+        own = {name: value for name, value in options.items() if name not in QISKITS_OWN}
         chosen = Options.of(own)
         tracker, inputs = options.get("qubit_tracker"), options.get("input_qubits", ())
         if tracker is None or not all(tracker.is_qubit_clean(qubit) for qubit in inputs):
             logger.warning("TimeEvolvedState is not compiled: its qubits may not be in |0>")
             return None
         from aqc.compile import compile_problem
-        from aqc.plugins.compiling import attempt, record
         from aqc.problem import Problem
+        from aqc.qiskit_plugin.states import attempt, record
 
         fields = high_level_object.problem.to_dict()
         fields = {name: fields[name] for name in ("hamiltonian", "time", "initial_state")}
         problem = Problem.from_dict({**fields, **chosen.settings()})
-        result = attempt(lambda: compile_problem(problem), chosen)
+        result = attempt(lambda report: compile_problem(problem, progress=report), chosen)
         if isinstance(result, str):
             logger.warning("TimeEvolvedState is not compiled: %s", result)
             return None
@@ -181,6 +171,5 @@ class Default(HighLevelSynthesisPlugin):
     ) -> QuantumCircuit | None:
         """Return the circuit; None for another operation."""
         arguments = (high_level_object, coupling_map, target, qubits)
-        own = {name: value for name, value in options.items() if name in _QISKITS_OWN}
-        made = Compile().run(*arguments, **own)
-        return Trotter().run(*arguments, **own) if made is None else made
+        made = Compile().run(*arguments, **options)
+        return Trotter().run(*arguments) if made is None else made

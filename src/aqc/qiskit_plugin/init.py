@@ -20,8 +20,8 @@ from qiskit.transpiler.preset_passmanagers.plugin import (
 )
 
 if TYPE_CHECKING:
-    from aqc.plugins.compiling import Compiled
-    from aqc.plugins.prefix import Part
+    from aqc.qiskit_plugin.prefix import Part
+    from aqc.qiskit_plugin.states import Compiled
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +36,8 @@ class CompilePrefix(TransformationPass):
     """Compile the prefix that prepares a product state and evolves it; leave the rest untouched.
 
     The circuit's qubits must start in |0>. Each part of the prefix is replaced by a circuit whose
-    state is within the tolerance of the exact one, or stays as it is. With parts of infidelity
-    bounds b_k the state of all qubits is within
+    state is within the tolerance of the exact one, up to a global phase, or stays as it is. With
+    parts of infidelity bounds b_k the state of all qubits is within
 
         1 - prod_k (1 - b_k).
 
@@ -46,7 +46,7 @@ class CompilePrefix(TransformationPass):
     "infidelity_bound" is that of the state.
 
     Args:
-        **options: As `aqc.plugins.options.Options` lists them; a circuit's own, in
+        **options: As `aqc.qiskit_plugin.state_options.Options` lists them; a circuit's own, in
             `circuit.metadata["aqctensor"]`, come first.
 
     Example:
@@ -73,9 +73,9 @@ class CompilePrefix(TransformationPass):
         Raises:
             InputError: If an option is unknown.
         """
-        from aqc.plugins.compiling import compile_part, hamiltonian_on_line
-        from aqc.plugins.options import Options
-        from aqc.plugins.prefix import find_prefix
+        from aqc.qiskit_plugin.prefix import find_prefix
+        from aqc.qiskit_plugin.state_options import Options
+        from aqc.qiskit_plugin.states import compile_part, hamiltonian_on_line
 
         chosen = (dag.metadata or {}).get(OPTIONS)
         options = Options.of(chosen, **self.options)
@@ -157,5 +157,6 @@ def _replaced(dag: DAGCircuit, compiled: "list[tuple[Part, Compiled]]") -> DAGCi
         new.compose(circuit_to_dag(made.circuit), qubits=made.qubits)
         for node in part.nodes:
             dag.remove_op_node(node)
-    new.compose(dag)
+    for node in dag.topological_op_nodes():  # compose refuses a circuit that declares variables
+        new.apply_operation_back(node.op, node.qargs, node.cargs)
     return new

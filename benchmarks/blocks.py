@@ -1,0 +1,140 @@
+"""Which block type gets closest at equal CX depth; state preparation beside staircases of gates.
+
+    python benchmarks/blocks.py [--num-qubits 50] [--output bench-blocks.json]
+
+Evolutions: every type at the brick layers that fit into the CX depth of su4 with 3, 5 and 7 layers.
+Preparation: ground states of 50 and 100 sites by six brick layers, and by staircases until they are
+as close, or for 48 layers.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from aqc import runtime
+
+runtime.limit_threads(None)
+
+from aqc.block_choice import chosen_block  # noqa: E402
+from aqc.compile import compile_evolution, compile_state  # noqa: E402
+from aqc.interop.fusion import from_zeros  # noqa: E402
+from aqc.interop.quimb import ground_state  # noqa: E402
+from aqc.interop.synthesis import synthesize, two_qubit_counts  # noqa: E402
+from aqc.problem import Problem  # noqa: E402
+from aqc.staircase import staircases  # noqa: E402
+
+DEPTHS = (3, 5, 7)  # brick layers of su4
+CX = {"su4": 3, "cx2": 2, "rzz": 2, "cx1": 1, "u1": 3}
+CASES: dict[str, tuple[dict[str, Any], float, str, tuple[str, ...]]] = {
+    "XXZ": ({"model": "xxz_chain", "delta": 0.5}, 0.5, "neel", ("su4", "u1", "cx2")),
+    "XY": ({"model": "xxz_chain", "delta": 0.0}, 0.5, "neel", ("su4", "u1", "cx2")),
+    "Ising": ({"model": "ising_chain", "g": 1.0}, 1.0, "zeros", ("su4", "cx2", "rzz", "cx1")),
+    "tilted Ising": (
+        {"model": "ising_chain", "g": 0.9, "h": 0.5},
+        1.5,
+        "zeros",
+        ("su4", "cx2", "rzz"),
+    ),
+}
+
+
+def layers_for(block: str, su4_layers: int) -> int:
+    """Return the odd number of layers whose CX depth is nearest to su4's from below."""
+    # The first layer meets a product state: 1 CX.
+    depth = 3 * su4_layers - 2
+    return max(1, (depth - 1) // CX[block] // 2 * 2 + 1)
+
+
+def evolutions(num_qubits: int, max_steps: int) -> list[dict[str, Any]]:
+    """Fit all cases; return a row for each."""
+    rows = []
+    for name, (model, time, state, blocks) in CASES.items():
+        fields = {**model, "num_qubits": num_qubits}
+        hamiltonian = Problem.build(fields, time).to_hamiltonian()
+        for su4_layers in DEPTHS:
+            for block in blocks:
+                result = compile_evolution(
+                    fields,
+                    time,
+                    initial_state=state,
+                    ansatz={"block": block, "layers": layers_for(block, su4_layers)},
+                    goal={"infidelity": 1e-9},
+                    optimizer={"max_steps": max_steps},
+                )
+                rows.append(
+                    {
+                        "case": name,
+                        "block": block,
+                        "auto": chosen_block("auto", hamiltonian, "cx") == block,
+                        "layers": len(result.bricks),
+                        "cx_depth": result.two_qubit_depth,
+                        "cx": result.two_qubit_gates,
+                        "infidelity": result.certificate.infidelity,
+                        "parameters": result.optimum.state.gradient.size,
+                        "evaluations": result.optimum.evaluations,
+                        "seconds": result.seconds["optimize"],
+                    }
+                )
+                row = rows[-1]
+                print(
+                    f"| {name} | {block}{' (auto)' if row['auto'] else ''} | {row['layers']} "
+                    f"| {row['cx_depth']} | {row['cx']} | {row['infidelity']:.2e} "
+                    f"| {row['parameters']} | {row['evaluations']} | {row['seconds']:.1f} |",
+                    flush=True,
+                )
+    return rows
+
+
+def preparations(max_steps: int) -> list[dict[str, Any]]:
+    """Prepare ground states with both methods; return a row for each state."""
+    rows = []
+    for num_qubits in (50, 100):
+        model = {"model": "heisenberg_chain", "num_qubits": num_qubits}
+        hamiltonian = Problem.build(model, 0.0).to_hamiltonian()
+        state, energy = ground_state(hamiltonian, max_bond=32)
+        result = compile_state(
+            state,
+            ansatz={"layers": 6},
+            goal={"infidelity": 1e-6},
+            optimizer={"max_steps": max_steps},
+        )
+        infidelity = result.certificate.infidelity
+        found = staircases(state, infidelity=infidelity, most=48)
+        gates, depth = two_qubit_counts(synthesize(from_zeros(found.circuit())).circuit)
+        rows.append(
+            {
+                "num_qubits": num_qubits,
+                "energy": energy,
+                "max_bond": state.max_bond,
+                "fidelity": 1 - infidelity,
+                "cx_depth": result.two_qubit_depth,
+                "cx": result.two_qubit_gates,
+                "staircases": len(found.layers),
+                "staircase_fidelity": 1 - found.infidelities[-1],
+                "staircase_depth": depth,
+                "staircase_cx": gates,
+                "depth_ratio": depth / result.two_qubit_depth,
+            }
+        )
+        print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def main() -> None:
+    """Run everything, print tables and write a JSON file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--num-qubits", type=int, default=50)
+    parser.add_argument("--max-steps", type=int, default=200)
+    parser.add_argument("--output", type=Path, default=Path("bench-blocks.json"))
+    options = parser.parse_args()
+    print("| case | block | layers | CX depth | CX | infidelity | parameters | evaluations | s |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    report = {"evolutions": evolutions(options.num_qubits, options.max_steps)}
+    options.output.write_text(json.dumps(report, indent=2) + "\n")
+    report["preparations"] = preparations(2 * options.max_steps)
+    options.output.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
