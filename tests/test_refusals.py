@@ -94,7 +94,11 @@ def refuse(data):
         ({"ansatz": {"order": 4}}, "/ansatz/order", "must be at most 2, but is 4."),
         ({"ansatz": {"block": "cx2"}}, "/ansatz/block", 'must be "su4", but is "cx2".'),
         ({"objective": "fidelity"}, "/objective", 'must be "log_density", "infidelity" or "flip"'),
-        ({"overlap": "mps"}, "/overlap", 'must be "auto", "exact" or "dense", but is "mps".'),
+        (
+            {"overlap": "mps"},
+            "/overlap",
+            'must be "auto", "exact", "truncated" or "dense", but is "mps".',
+        ),
         ({"optimizer": {"name": "adam"}}, "/optimizer/name", 'or "auon", but is "adam".'),
         (
             {"optimizer": {"max_steps": -1}},
