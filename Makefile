@@ -12,7 +12,7 @@ PIN := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-blocks bench-engine bench-service bench-unitary catalogue \
+.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-blocks bench-deep bench-engine bench-gpu bench-service bench-unitary catalogue \
 	notebooks lint format pins clean distclean
 
 help: ## Show this list
@@ -37,6 +37,12 @@ bench: venv $(VENV)-bench/.installed ## Run aqc and qiskit-addon-aqc-tensor on t
 
 bench-engine: venv ## Time the engine's parts against the machine's own rates (bench-engine.json)
 	$(BIN)/python benchmarks/engine.py
+
+bench-deep: venv ## Deep circuits, long chains, long times (bench-deep.json); an hour
+	$(BIN)/python benchmarks/deep.py
+
+bench-gpu: venv ## The evaluations of bench-deep on an accelerator that JAX has (bench-gpu.json)
+	JAX_PLATFORMS=$${JAX_PLATFORMS:-cuda} $(BIN)/python benchmarks/deep.py --cases evaluations --output bench-gpu.json
 
 bench-blocks: venv ## Compare block types at equal CX depth, and preparation with staircases of gates
 	$(BIN)/python benchmarks/blocks.py

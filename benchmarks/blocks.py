@@ -1,4 +1,4 @@
-"""Which block type gets closest at equal CX depth, and state preparation beside staircases of gates.
+"""Which block type gets closest at equal CX depth; state preparation beside staircases of gates.
 
     python benchmarks/blocks.py [--num-qubits 50] [--output bench-blocks.json]
 
@@ -131,11 +131,9 @@ def main() -> None:
     print("| case | block | layers | CX depth | CX | infidelity | parameters | evaluations | s |")
     print("|---|---|---|---|---|---|---|---|---|")
     report = {"evolutions": evolutions(options.num_qubits, options.max_steps)}
-    options.output.write_text(json.dumps(report, indent=2) + "
-")
+    options.output.write_text(json.dumps(report, indent=2) + "\n")
     report["preparations"] = preparations(2 * options.max_steps)
-    options.output.write_text(json.dumps(report, indent=2) + "
-")
+    options.output.write_text(json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":

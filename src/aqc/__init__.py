@@ -33,6 +33,7 @@ __all__ = [
     "compile_evolution",
     "compile_problem",
     "compile_state",
+    "compile_times",
     "estimate",
     "live",
     "make_target",
@@ -57,6 +58,7 @@ _HOME = {
     "compile_evolution": "aqc.compile",
     "compile_problem": "aqc.compile",
     "compile_state": "aqc.compile",
+    "compile_times": "aqc.series",
     "estimate": "aqc.estimate",
     "live": "aqc.live",
     "make_target": "aqc.targets",
@@ -86,6 +88,7 @@ if TYPE_CHECKING:
     from aqc.progress import Progress
     from aqc.qiskit_plugin.evolved_state import TimeEvolvedState
     from aqc.result import CompileResult
+    from aqc.series import compile_times
     from aqc.target import Target
     from aqc.targets import make_target
 else:

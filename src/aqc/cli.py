@@ -23,6 +23,8 @@ from aqc.versions import versions
 
 if TYPE_CHECKING:
     from aqc.problem import Problem
+    from aqc.progress import Report
+    from aqc.result import CompileResult
     from aqc.target import Target
 
 app = typer.Typer(
@@ -84,13 +86,16 @@ def compile_command(
     if quiet and json_progress:
         raise InputError("--quiet and --json-progress exclude each other.")
     output.check_directory(out, force=force)
-    settings = _read_problem(problem)
+    settings = _read(problem)
     display = console.for_people()
     if quiet or json_progress:
         display = console.silence() if quiet else console.json_lines()
     with _all_or_nothing(), refusals(_shown(problem)), display as report:
         from aqc.compile import compile_problem
 
+        if isinstance(settings, list):
+            _compile_series(settings, out, report, target)
+            return
         saved = None if target is None else _load_target(target)
         result = compile_problem(settings, progress=report, target=saved)
         written = output.write_result(out, result, settings, draw=figures)
@@ -230,6 +235,37 @@ def main() -> None:
 
 
 def _read_problem(name: str) -> "Problem":
+    """Read a problem of one time and set up the process for it."""
+    settings = _read(name)
+    if isinstance(settings, list):
+        with refusals(_shown(name)):
+            raise InputError("`times` is for `aqc compile`; give one `time` here.", "/times")
+    return settings
+
+
+def _compile_series(
+    problems: "list[Problem]", out: Path, report: "Report", target: Path | None
+) -> None:
+    """Compile one time after another, each into a directory of its own."""
+    from aqc.series import compile_series
+
+    if target is not None:
+        raise InputError("--target is for one `time`, but the problem has several.")
+    rows: list[dict[str, Any]] = []
+
+    def write(result: "CompileResult") -> None:
+        directory = out / f"time_{len(rows)}"
+        output.write_result(directory, result, result.problem)
+        rows.append(output.series_row(result, directory.name))
+        output.write_series(out, rows)
+
+    last = compile_series(problems, progress=report, on_result=write)[-1]
+    typer.echo(console.series_table(rows))
+    if last.status == "interrupted":
+        raise typer.Exit(INTERRUPTED)
+
+
+def _read(name: str) -> "Problem | list[Problem]":
     """Read a problem and set up the process for it; to be called before NumPy is loaded."""
     with refusals(_shown(name)):
         try:
@@ -246,6 +282,10 @@ def _read_problem(name: str) -> "Problem":
         if form is not None:
             return Problem.from_dict(inline({"target": {form: name}}))
         content = parse_json(text)
+        if isinstance(content, dict) and "times" in content:
+            from aqc.series import problems_of
+
+            return problems_of(content, Path() if name == "-" else Path(name).parent)
         if isinstance(content, dict):
             content = inline(content, Path() if name == "-" else Path(name).parent)
         return Problem.from_dict(content)

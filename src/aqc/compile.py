@@ -1,6 +1,6 @@
 """From a Hamiltonian, or another target, to a circuit: the story of one compile."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -155,6 +155,8 @@ def compile_problem(
     progress: Report | None = None,
     checkpoint: Path | Checkpoints | None = None,
     target: Target | None = None,
+    warm: Callable[[int], Sequence[Ansatz]] | None = None,
+    least: int = 1,
 ) -> CompileResult:
     """Compile a problem; `compile_evolution` says what comes out.
 
@@ -163,6 +165,8 @@ def compile_problem(
         progress: Called with a `Progress` as the compile goes on, after the work was kept.
         checkpoint: Directory to keep the work in, and to go on from.
         target: From `make_target` or `Target.load`, for the same state; made when left out.
+        warm: Returns more starts of a number of layers; the best of all is taken.
+        least: Brick layers where the search for the fewest begins.
 
     Raises:
         InputError: If the problem is refused, or the target belongs to another one.
@@ -191,7 +195,7 @@ def compile_problem(
 
     with watch.stage("optimize"):
         judge = partial(survival, problem) if problem.goal.device else None
-        depths = fit_depths(problem, target.mps, start, report, kept, judge)
+        depths = fit_depths(problem, target.mps, start, report, kept, judge, warm, least)
     compiling = sum(depth.compile_seconds for depth in depths)
     watch.move("compile", compiling)
     watch.move("optimize", -compiling)
@@ -220,6 +224,7 @@ def compile_problem(
         target=target,
         optimum=optimum,
         depths=depths,
+        chosen=fitted,
         status=_status(problem, depths, fitted, certificate.infidelity),
         bricks=_bricks(fitted.ansatz),
         seconds=watch.total(),

@@ -209,6 +209,25 @@ def sweep_table(sweep: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def series_table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows of series.json for people.
+
+    Example:
+        >>> row = {"time": 0.5, "layers": 3, "two_qubit_depth": 7, "infidelity": 1e-3}
+        >>> print(series_table([row | {"trotter_infidelity": 2e-2}]))
+            time  layers  two-qubit depth  infidelity  Trotter there
+             0.5       3                7       0.001           0.02
+    """
+    lines = ["    time  layers  two-qubit depth  infidelity  Trotter there"]
+    for row in rows:
+        trotter = row["trotter_infidelity"]
+        lines.append(
+            f"{row['time']:8.4g}  {row['layers']:6}  {row['two_qubit_depth']:15}  "
+            f"{row['infidelity']:10.3g}  {'' if trotter is None else f'{trotter:.3g}':>13}"
+        )
+    return "\n".join(lines)
+
+
 def bound(certificate: dict[str, Any]) -> str:
     """Return the bound of a certificate and what kind of bound it is.
 

@@ -11,6 +11,11 @@ _BRIEF_WORK = 4e10
 # Bonds are padded to a multiple of this, so that targets of similar size share a compilation.
 _BOND_BUCKET = 8
 
+# The truncated overlap: its bond dimension for one of the target, measured where it may lose a
+# weight of about the goal; multiplications of a gate in units of chi^3, decompositions counted as
+# the products that take as long; its rate by that of the exact scan.
+_TRUNCATED_BOND, _TRUNCATED_PRODUCTS, _TRUNCATED_SLOWNESS = 0.75, 80.0, 1.5
+
 
 def padded_bond(chi: int) -> int:
     """Return the bond dimension that the exact scan works with.
@@ -45,21 +50,22 @@ def dense_qubits(operator: bool) -> int:
 def choose_engine(
     num_qubits: int, layers: int, chi: int, method: str = "auto", *, operator: bool = False
 ) -> str:
-    """Return "exact" or "dense", for "auto" the one with less work.
+    """Return "exact", "truncated" or "dense", for "auto" the one with less work.
 
     Args:
         num_qubits: Number of qubits.
         layers: Brick layers.
         chi: The target's bond dimension.
-        method: "auto", "exact" or "dense".
+        method: "auto", "exact", "truncated" or "dense".
         operator: Whether operators are compared, not states.
 
     Raises:
-        InputError: If "dense" is asked for more qubits than a state vector serves.
+        InputError: If "dense" is asked for more qubits than a state vector serves, or
+            "truncated" for operators.
 
     Example:
-        >>> choose_engine(50, 9, 48), choose_engine(10, 55, 32)
-        ('exact', 'dense')
+        >>> choose_engine(50, 9, 48), choose_engine(50, 25, 48), choose_engine(10, 55, 32)
+        ('exact', 'truncated', 'dense')
     """
     most = dense_qubits(operator)
     if method == "dense" and num_qubits > most:
@@ -68,12 +74,29 @@ def choose_engine(
             f'{num_qubits}; use "exact".',
             "/overlap",
         )
+    if method == "truncated" and operator:
+        raise InputError(
+            '`overlap` = "truncated" must not be asked for in unitary mode; use "exact".',
+            "/overlap",
+        )
     if method != "auto":
         return method
-    if num_qubits > most:
-        return "exact"
+    if num_qubits <= most:
+        engines = ["exact", "dense"]
+    else:
+        engines = ["exact"] if operator else ["exact", "truncated"]
     shape = num_qubits, layers, chi
-    return min(("exact", "dense"), key=lambda engine: work(*shape, engine, operator=operator))
+    return min(engines, key=lambda engine: work(*shape, engine, operator=operator))
+
+
+def truncated_bond(chi: int) -> int:
+    """Return the bond dimension that the truncated overlap is predicted to need.
+
+    Example:
+        >>> truncated_bond(48)
+        40
+    """
+    return padded_bond(int(_TRUNCATED_BOND * chi) + 1)
 
 
 def work(num_qubits: int, layers: int, chi: int, engine: str, *, operator: bool = False) -> float:
@@ -85,6 +108,9 @@ def work(num_qubits: int, layers: int, chi: int, engine: str, *, operator: bool 
     """
     if engine == "dense":
         return 3.0 * 4 * _vector(num_qubits, operator) * layers * num_qubits / 2
+    if engine == "truncated":
+        products = _TRUNCATED_PRODUCTS * float(truncated_bond(chi)) ** 3
+        return _TRUNCATED_SLOWNESS * layers * num_qubits / 2 * products
     cells, depth = (num_qubits + 1) // 2, crossing_layers(layers)
     chi = padded_bond(chi)
     return 3.0 * cells * _boundary(depth, operator) * (16 * depth * chi + 2 * chi**2)
@@ -130,6 +156,11 @@ def memory(
     if engine == "dense":
         vector = _vector(num_qubits, operator)
         return itemsize * vector * ((layers + 1) // 2) * (num_qubits + 1)
+    if engine == "truncated":
+        # Of every layer the pairs of both families and, in their environments, of one more; what
+        # a step and a copy of the largest segment add.
+        pair = 4.0 * truncated_bond(chi) ** 2
+        return itemsize * num_qubits / 2 * pair * (5 * (layers + 1) + 12)
     cells, depth = (num_qubits + 1) // 2, crossing_layers(layers)
     chi = padded_bond(chi)
     boundary, target = _boundary(depth, operator) * chi, _references(operator) * 20 * chi**2

@@ -7,7 +7,7 @@ at odd numbers) and then look at the one number between the last depth that fail
 that did not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from aqc.progress import Progress, Report
 from aqc.settings import Layers
 
 Start = Callable[[int], Ansatz]
+Warm = Callable[[int], Sequence[Ansatz]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,8 @@ class Depth:
         ansatz: With the best blocks.
         optimum: How the optimizer got there.
         compile_seconds: Time spent in XLA, by this process.
-        start: "own", or "shallower" for the best shallower fit.
+        start: "own", "shallower" for the best shallower fit, or "earlier" for that of an earlier
+            time.
         start_infidelity: 1 - F of its own start, before any optimization.
         noise_fidelity: What a device's noise leaves of it, where the goal names a device.
     """
@@ -87,6 +89,8 @@ def fit_depths(
     report: Report,
     kept: Checkpoints | None = None,
     survival: Callable[[Ansatz], float] | None = None,
+    warm: Warm | None = None,
+    least: int = 1,
 ) -> tuple[Depth, ...]:
     """Fit at every depth that the problem asks for, with the same target.
 
@@ -99,6 +103,8 @@ def fit_depths(
         kept: Where work is kept, and where it goes on from.
         survival: Returns what a device's noise leaves of a circuit, where the goal names a device:
             then "auto" goes on as long as the state on the device gets better.
+        warm: Returns more starts of a number of layers.
+        least: Where the search for the fewest layers begins.
 
     Returns:
         The depths that were fitted, in ascending order.
@@ -114,10 +120,16 @@ def fit_depths(
     def following() -> int | None:
         if survival and layers == "auto":
             return next_on_device({depth.layers: depth.total_fidelity for depth in done}, deepest)
-        return next_depth(layers, _reached(done, problem), deepest)
+        return next_depth(layers, _reached(done, problem), deepest, least)
 
     while (depth := following()) is not None:
-        done.append(judged(_fit_one(problem, target, start, depth, done, report, kept)))
+        try:
+            others = warm(depth) if warm else ()
+            done.append(judged(_fit_one(problem, target, start, others, depth, done, report, kept)))
+        except KeyboardInterrupt:  # while this depth is prepared; those before it are worth keeping
+            if not done:
+                raise
+            done[-1] = replace(done[-1], optimum=replace(done[-1].optimum, status="interrupted"))
         if done[-1].optimum.status == "interrupted":
             break
         if kept and not isinstance(layers, int):
@@ -138,13 +150,16 @@ def chosen(depths: tuple[Depth, ...], goal: float) -> Depth:
     return reached[0] if reached else min(depths, key=lambda depth: depth.infidelity)
 
 
-def next_depth(layers: Layers, reached: dict[int, bool], deepest: int) -> int | None:
+def next_depth(
+    layers: Layers, reached: dict[int, bool], deepest: int, least: int = 1
+) -> int | None:
     """Return the number of layers to fit next, or None at the end.
 
     Args:
         layers: What the problem asks for.
         reached: Of the depths that were fitted, whether they reach the goal.
         deepest: Most layers for "auto".
+        least: Fewest layers for "auto".
 
     Example:
         >>> next_depth("auto", {1: False, 3: False}, 9), next_depth("auto", {3: False, 5: True}, 9)
@@ -157,8 +172,8 @@ def next_depth(layers: Layers, reached: dict[int, bool], deepest: int) -> int | 
         return next((depth for depth in wanted if depth not in reached), None)
     enough = min((depth for depth, good in reached.items() if good), default=None)
     if enough is not None:
-        return enough - 1 if enough > 1 and enough - 1 not in reached else None
-    tried = max(reached, default=-1)
+        return enough - 1 if enough > least and enough - 1 not in reached else None
+    tried = max(reached, default=least - 2)
     return min(tried + 2, deepest) if tried < deepest else None
 
 
@@ -196,6 +211,7 @@ def _fit_one(
     problem: Problem,
     target: MPS,
     start: Start,
+    others: Sequence[Ansatz],
     layers: int,
     done: list[Depth],
     report: Report,
@@ -218,10 +234,11 @@ def _fit_one(
 
     first = start(layers)
     shallower = [depth for depth in done if depth.layers < layers]
-    rivals = []
+    names, rivals = ["own"] + ["earlier"] * len(others), list(others)
     if shallower:
         best = min(shallower, key=lambda depth: depth.infidelity)
-        rivals = [best.ansatz.deepened(layers).on(first.state)]
+        names.append("shallower")
+        rivals.append(best.ansatz.deepened(layers).on(first.state))
     if kept:
         kept.begin({"blocks": first.blocks, **first.frame()})
     report(Progress("compile", None, before, layers=shown))
@@ -234,6 +251,7 @@ def _fit_one(
         optimizer=method_named(problem.optimizer.name, most, BLOCKS[first.block].num_parameters),
         max_evaluations=most,
         goal=0.0 if _goes_on(problem) else problem.goal.infidelity,
+        accuracy=problem.goal.infidelity,
         on_step=on_step,
         resume=_state(kept, layers),
     )
@@ -242,7 +260,7 @@ def _fit_one(
         fitted.ansatz,
         fitted.optimum,
         fitted.compile_seconds,
-        ("own", "shallower")[fitted.start],
+        names[fitted.start],
         float(-np.expm1(logs[0])) if logs else fitted.optimum.history[0][1],
     )
 

@@ -6,7 +6,6 @@ precision), and the certificate's simulation of the circuit. Time is an estimate
 steps of each stage, priced on one machine and scaled by how fast this one multiplies matrices.
 """
 
-import bisect
 import functools
 import math
 import time
@@ -20,7 +19,6 @@ from aqc.errors import InputError
 from aqc.forecast import LAYERS_PER_STEP, Forecast, forecast
 from aqc.given import GivenCircuit
 from aqc.problem import Problem
-from aqc.settings import MAX_LAYERS
 from aqc.threads import one_blas_thread
 
 # Measured peaks of whole processes, in bytes: what the imported libraries occupy; what compiling
@@ -33,6 +31,8 @@ _WRITING_PER_QUBIT = 90e3
 # ones; a part of the bonds is smaller than the largest.
 _CIRCUIT_COPIES = 3.0
 _MAX_CIRCUIT_BOND = 1024
+# Most layers that the search for the fewest tries: what needs more is no shallow circuit.
+_DEEPEST_SEARCHED = 65
 # From here on qiskit-aer's matrix product states certify.
 _STATEVECTOR_QUBITS = 16
 # In unitary mode so many matrices at once certify up to here.
@@ -183,20 +183,20 @@ def deepest_layers(problem: Problem, chi: int) -> int:
     Example:
         >>> problem = Problem.build({"model": "xxz_chain", "num_qubits": 50}, 1.0)
         >>> deepest_layers(problem, 48)
-        15
+        65
     """
     return _deepest(problem, _forecast(problem, chi))
 
 
 def _deepest(problem: Problem, seen: Forecast) -> int:
-    n, most = problem.num_qubits, MAX_LAYERS
+    n, most = problem.num_qubits, _DEEPEST_SEARCHED
     if n <= MAX_DENSE_QUBITS:
         parameters = 4**n if problem.mode == "unitary" else 2 ** (n + 1)
         most = 2 * math.ceil(parameters / (4.5 * (n - 1)))
     limit = problem.limits.memory_gb * 1e9
-    return bisect.bisect_right(
-        range(1, most + 1), limit, key=lambda layers: _needed(problem, seen, layers)
-    )
+    # Not a bisection: where another engine takes over, deeper circuits may need less.
+    fitting = (layers for layers in range(1, most + 1) if _needed(problem, seen, layers) <= limit)
+    return max(fitting, default=0)
 
 
 def _forecast(problem: Problem, chi: int | None = None) -> Forecast:

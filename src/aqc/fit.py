@@ -16,7 +16,8 @@ import numpy as np
 from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
-from aqc.cost import choose_engine, is_brief, work
+from aqc.cost import choose_engine, is_brief, padded_bond, work
+from aqc.errors import TruncationError
 from aqc.executables import compiled
 from aqc.flip import FlipCost
 from aqc.methods import METHODS, Method
@@ -24,7 +25,9 @@ from aqc.metric import fubini_study
 from aqc.mps import MPS
 from aqc.objective import evaluate
 from aqc.optimize import Optimum, State, minimize
+from aqc.overlap.bonds import Segments, choose_segments, enlarged
 from aqc.points import exact_matrices, nearest_point
+from aqc.threads import one_blas_thread
 
 # Rounding error of -(log F)/n, for which each cell of the scan gives its share.
 _NOISE = {"complex64": 3e-8, "complex128": 1e-15}
@@ -34,6 +37,13 @@ _SINGLE_GOAL = 1e-3
 _SINGLE_WORK = 1.5e10
 # The certificate computes the infidelity again by other sums: leave it room below the goal.
 _MARGIN = 1e-3
+# What the truncated overlap may lose, as a share of the infidelity that matters, and its error in
+# units of that loss. Measured: log F errs by 0.03 to 0.2 of the weight lost.
+_LOST, _TRUNCATED_MARGIN = 0.5, 0.05
+# Rounding of single precision looks like so much lost weight in each gate.
+_SINGLE_LOST = 1e-7
+# Of the target's bond dimension: beyond, truncation is not what is wrong.
+_LARGEST_BOND = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +53,9 @@ class Fit:
     Attributes:
         ansatz: With the best blocks, unitary in double precision.
         optimum: How the optimizer got there.
-        method: The contraction engine, "exact" or "dense".
+        method: The contraction engine, "exact", "truncated" or "dense".
         compile_seconds: Time spent in XLA.
+        lost: The weight that truncations lost in the last evaluation.
         starts: log F of each start where there were several, in their order.
     """
 
@@ -52,6 +63,7 @@ class Fit:
     optimum: Optimum
     method: str
     compile_seconds: float
+    lost: float = 0.0
     starts: tuple[float, ...] = ()
 
     @property
@@ -71,6 +83,8 @@ def precisions(
     operator: bool = False,
 ) -> list[str]:
     """Return the dtypes to optimize in, one after another."""
+    if method == "truncated" and _LOST * goal > _SINGLE_LOST * layers * num_qubits:
+        return ["complex64", "complex128"]
     one = work(num_qubits, layers, chi, method, operator=operator)
     long_enough = one * evaluations > _SINGLE_WORK
     if long_enough and goal >= _SINGLE_GOAL:
@@ -88,6 +102,7 @@ def fit(
     optimizer: str | Method = "riemannian_lbfgs",
     max_evaluations: int = 200,
     goal: float = 0.0,
+    accuracy: float | None = None,
     on_step: Callable[[State], None] | None = None,
     resume: State | None = None,
 ) -> Fit:
@@ -98,10 +113,12 @@ def fit(
         target: A normalized state on as many qubits; an operator where the ansatz is one.
         rivals: Other starts of the same shape; the one of highest fidelity is taken.
         objective: A key of `aqc.objective.OBJECTIVES`, or "flip".
-        overlap_method: "auto", "exact" or "dense".
+        overlap_method: "auto", "exact", "truncated" or "dense".
         optimizer: A key of `aqc.methods.METHODS`, or a method of one's own.
         max_evaluations: Most evaluations of value and gradient.
         goal: Stop at this infidelity.
+        accuracy: The infidelity that matters, of which truncations may lose a share; None takes
+            the goal, at least 1e-8.
         on_step: Called after every accepted step with the state to go on from.
         resume: State to go on from, as given to `on_step`.
 
@@ -110,6 +127,7 @@ def fit(
 
     Raises:
         DivergenceError: If the starting state is orthogonal to the target.
+        TruncationError: If the truncated overlap loses too much at any bond dimension allowed.
 
     Example:
         >>> from aqc.evolved import evolve_within
@@ -130,18 +148,26 @@ def fit(
     if isinstance(method, str):
         # What enters a block of an operator is mixed completely: its metric is the identity.
         method = METHODS[method](None if operator else partial(fubini_study, ansatz))
-    plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, goal, operator=operator)
+    accuracy = max(accuracy or goal, 1e-8)
+    plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, accuracy, operator=operator)
     if resume is not None:
         plan = plan[plan.index(str(resume.point.dtype)) :]
     quick = is_brief(n, ansatz.layers, chi, engine, max_evaluations, operator=operator)
     state = resume
     seconds = 0.0
     starts: tuple[float, ...] = ()
-    with jax.enable_x64(True):
-        for dtype in plan:
+    bonds = None
+    if engine == "truncated":
+        bonds = Bonds(ansatz, target, _LOST * accuracy)
+    with jax.enable_x64(True), one_blas_thread():
+        while plan:
+            dtype = plan[0]
             began = time.perf_counter()
-            step = _compiled(ansatz, target, engine, objective, np.dtype(dtype), quick)
+            step = _compiled(ansatz, target, engine, objective, np.dtype(dtype), quick, bonds)
             seconds += time.perf_counter() - began
+            begun = nearest_point(ansatz.blocks, ansatz.block) if state is None else state.point
+            if bonds and not bonds.suffice(step, begun.astype(dtype)):
+                continue
             if rivals and not starts:
                 starts = _log_fidelities(step, [ansatz, *rivals], np.dtype(dtype))
                 ansatz = [ansatz, *rivals][int(np.argmax(starts))]
@@ -151,18 +177,22 @@ def fit(
                 BLOCKS[ansatz.block].num_parameters,
                 method,
                 max_evaluations=max_evaluations,
-                goal=goal * (1 - _MARGIN),
+                goal=goal * (1 - (_TRUNCATED_MARGIN if bonds else _MARGIN)),
                 noise=_NOISE[dtype],
                 first_length=_first_length(objective, n, ansatz.layers),
                 schedule=step if isinstance(step, FlipCost) else None,
                 state=state,
                 on_step=on_step,
             )
+            state = optimum.state
+            if bonds and not bonds.suffice(step, state.point):
+                continue
             if optimum.status != "stalled":
                 break
-            state = optimum.state
+            plan = plan[1:]
     blocks = exact_matrices(optimum.state.point, ansatz.block)
-    return Fit(ansatz.with_blocks(blocks), optimum, engine, seconds, starts)
+    lost = bonds.lost if bonds else 0.0
+    return Fit(ansatz.with_blocks(blocks), optimum, engine, seconds, lost, starts)
 
 
 def _log_fidelities(
@@ -175,10 +205,17 @@ def _log_fidelities(
 
 
 def _compiled(
-    ansatz: Ansatz, target: MPS, engine: str, objective: str, dtype: np.dtype, quick: bool
+    ansatz: Ansatz,
+    target: MPS,
+    engine: str,
+    objective: str,
+    dtype: np.dtype,
+    quick: bool,
+    bonds: "Bonds | None",
 ) -> Callable[[Any, np.ndarray], Any]:
     """Return the objective's evaluation, already compiled for these shapes."""
-    data = overlap.prepare(ansatz, target, engine, dtype)
+    settings = {"segments": bonds.segments} if bonds else {}
+    data = overlap.prepare(ansatz, target, engine, dtype, **settings)
     if objective == "flip":
         return FlipCost(ansatz, data, dtype, quick=quick)
     point = nearest_point(ansatz.blocks, ansatz.block).astype(dtype)
@@ -186,6 +223,41 @@ def _compiled(
     options = {"objective": objective, "block": ansatz.block, "num_qubits": ansatz.num_qubits}
     run = compiled(evaluate, point, still, data, quick=quick, **options)
     return lambda where, step: run(where, step, data)
+
+
+class Bonds:
+    """The bond dimensions of the truncated overlap, raised until they lose little enough.
+
+    Attributes:
+        segments: Pairs of layers and bond dimension of each segment.
+        lost: The weight that was lost where it was looked at last.
+    """
+
+    def __init__(self, ansatz: Ansatz, target: MPS, weight: float):
+        self.segments: Segments = choose_segments(ansatz, target, weight)
+        self.lost = 0.0
+        self._weight = weight
+        self._most = _LARGEST_BOND * padded_bond(target.max_bond)
+        self._still = np.zeros((len(ansatz.blocks), BLOCKS[ansatz.block].num_parameters))
+
+    def suffice(self, step: Callable[[Any, np.ndarray], Any], point: np.ndarray) -> bool:
+        """Return whether little enough is lost at a point; if not, raise the bond dimensions.
+
+        Raises:
+            TruncationError: If they are as large as they may become.
+        """
+        self.lost = float(step(point, self._still).lost)
+        if self.lost <= self._weight:
+            return True
+        largest = self.segments[-1][1]
+        if largest >= self._most:
+            raise TruncationError(
+                f"The truncated overlap must lose at most a weight of {self._weight:.1e}, but "
+                f"loses {self.lost:.1e} at bond dimension {largest}, the largest it uses for "
+                f'this target; raise `goal.infidelity`, or set `overlap` to "exact".'
+            )
+        self.segments = enlarged(self.segments)
+        return False
 
 
 def _first_length(objective: str, num_qubits: int, layers: int) -> float:

@@ -58,12 +58,14 @@ class Overlaps(NamedTuple):
         log_fidelity: log F_0.
         gradient: Derivative of log F_0 in local coordinates, shape (blocks, parameters).
         log_flipped: log F_j, shape (flips,).
+        lost: The weight that the contraction's truncations lost.
     """
 
     point: Any
     log_fidelity: Any
     gradient: Any
     log_flipped: Any
+    lost: Any
 
 
 @partial(jax.jit, static_argnames="block")
@@ -91,13 +93,13 @@ def evaluate_flips(
     matrices, pull = jax.vjp(
         lambda x: manifold.linearize(moved, x), jnp.zeros(step.shape, jnp.float64)
     )
-    log_fidelity, slope = jax.value_and_grad(lambda m: overlap.log_fidelity(m @ turns, data))(
-        matrices
-    )
+    (log_fidelity, lost), slope = jax.value_and_grad(
+        lambda m: overlap.measure(m @ turns, data), has_aux=True
+    )(matrices)
     flipped = matrices[flips.block] @ flips.matrix
     ratios = jnp.sum(slope[flips.block] * flipped, axis=(1, 2)) / 2
     log_flipped = log_fidelity + 2 * jnp.log(jnp.abs(ratios).astype(float))
-    return Overlaps(moved, log_fidelity, pull(slope)[0], log_flipped)
+    return Overlaps(moved, log_fidelity, pull(slope)[0], log_flipped, lost)
 
 
 def first_flips(ansatz: Ansatz) -> Flips:
@@ -204,7 +206,7 @@ class FlipCost:
             slope = slope + self.weight * (led_slope - slope)
         elif not np.isfinite(log_fidelity):
             loss = np.inf
-        return Evaluation(here.point, loss, slope, log_fidelity, here)
+        return Evaluation(here.point, loss, slope, log_fidelity, here, here.lost)
 
     def _turns(self) -> np.ndarray:
         """Return the leader's flip before its block, and identities before the others."""

@@ -26,6 +26,7 @@ class Evaluation(NamedTuple):
         gradient: Its derivative in the local coordinates, shape (blocks, parameters).
         log_fidelity: log F.
         detail: What else an objective with a schedule wants to see again.
+        lost: The weight that the contraction's truncations lost.
     """
 
     point: Any
@@ -33,6 +34,7 @@ class Evaluation(NamedTuple):
     gradient: Any
     log_fidelity: Any
     detail: Any = None
+    lost: Any = 0.0
 
 
 @partial(jax.jit, static_argnames=("objective", "block", "num_qubits"))
@@ -58,11 +60,11 @@ def evaluate(
     manifold = BLOCKS[block]
     moved = manifold.retract(point, step)
 
-    def value(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        log_fidelity = overlap.log_fidelity(manifold.linearize(moved, x), data)
-        return OBJECTIVES[objective](log_fidelity, num_qubits), log_fidelity
+    def value(x: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        log_fidelity, lost = overlap.measure(manifold.linearize(moved, x), data)
+        return OBJECTIVES[objective](log_fidelity, num_qubits), (log_fidelity, lost)
 
-    (result, log_fidelity), gradient = jax.value_and_grad(value, has_aux=True)(
+    (result, (log_fidelity, lost)), gradient = jax.value_and_grad(value, has_aux=True)(
         jnp.zeros(step.shape, jnp.float64)
     )
-    return Evaluation(moved, result, gradient, log_fidelity)
+    return Evaluation(moved, result, gradient, log_fidelity, lost=lost)

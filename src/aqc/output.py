@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 RESULT = "result.json"
 FIGURES = "figures.json"
+# Of several times: one row for each, which has a directory of its own.
+SERIES = "series.json"
 
 # In the order in which they are put in place; a result.json says that the others are there.
 FILES = (
@@ -96,6 +98,28 @@ def write_result(
     return tuple(directory / name for name in names)
 
 
+def series_row(result: "CompileResult", directory: str) -> dict[str, Any]:
+    """Return the row of series.json of one time."""
+    trotter = result.trotter
+    return {
+        "time": result.problem.time,
+        "layers": len(result.bricks),
+        "two_qubit_depth": result.two_qubit_depth,
+        "infidelity": result.certificate.infidelity,
+        "infidelity_bound": result.certificate.infidelity_bound,
+        "trotter_infidelity": None if trotter is None else trotter.infidelity,
+        "evaluations": sum(depth.optimum.evaluations for depth in result.depths),
+        "seconds": result.seconds["total"],
+        "status": result.status,
+        "directory": directory,
+    }
+
+
+def write_series(directory: Path, rows: list[dict[str, Any]]) -> None:
+    """Write series.json: one row for each time that was compiled."""
+    _write_json(directory / SERIES, rows)
+
+
 def read_result(directory: Path) -> dict[str, Any]:
     """Read result.json of a directory.
 
@@ -150,7 +174,7 @@ def _figures(result: "CompileResult", problem: "Problem") -> dict[str, dict[str,
     return found
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def _write_json(path: Path, content: dict[str, Any] | list[dict[str, Any]]) -> None:
     path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 

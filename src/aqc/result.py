@@ -37,6 +37,7 @@ class CompileResult:
         optimum: How the optimizer got there.
         depths: Every depth that was fitted, in ascending order; the circuit is the shallowest
             that reaches the goal, or else the best.
+        chosen: That depth.
         status: Whether the goal was reached, or why not.
         bricks: For each layer pairs (left qubit, entangling strength 0..1), for drawing.
         seconds: Wall time by stage.
@@ -53,6 +54,7 @@ class CompileResult:
     target: Target
     optimum: "Optimum"
     depths: "Sequence[Depth]"
+    chosen: "Depth"
     status: str
     bricks: Sequence[Sequence[tuple[int, float]]]
     seconds: dict[str, float]

@@ -120,6 +120,32 @@ def squeeze(states: np.ndarray, gates: Iterable[Gate], layers: int) -> Ansatz:
     return _trotter(states, bonds, layers)
 
 
+def continued_in_time(
+    before: Ansatz, earlier: float, hamiltonian: Hamiltonian, time: float, layers: int
+) -> list[Ansatz]:
+    """Return starts for a time from the circuit of an earlier time.
+
+    Args:
+        before: Prepares exp(-iH earlier)|psi_0>.
+        earlier: Not 0.
+        hamiltonian: H.
+        time: The time wanted.
+        layers: Brick layers.
+
+    Returns:
+        The circuit with every block G = exp(-iK) stretched to exp(-iK time/earlier), which is
+        right for a product formula, and the circuit followed by one for the time that is left;
+        none if it has too many layers.
+    """
+    if before.layers > layers:
+        return []
+    stretch = np.stack([_generator(block) for block in before.blocks]) * (time / earlier)
+    found = [before.with_blocks(evolution(stretch, 1.0)).deepened(layers)]
+    if before.layers < layers:
+        found.append(_followed(before, hamiltonian, time - earlier, layers))
+    return found
+
+
 def _circuit_before(problem: Problem) -> GivenCircuit | None:
     """The circuit that makes the target, or the state that is evolved to it."""
     for given in (problem.target.circuit, problem.initial_state):

@@ -29,8 +29,9 @@ _SVD_TOLERANCE = 1e-10 * 2**0.5
 # 0.27 s and change the fidelity by up to 1e-11, 1e-10, 6e-9 and 9e-8.
 EXACT = _CHOP
 _MAX_BOND = 1024
-# Aer guesses its memory from the worst case and refuses deep circuits that need little.
-_NO_MEMORY_GUESS = 10**12
+# Aer guesses its memory from the worst case, 10**12 megabytes and more, and refuses deep circuits
+# that need little. This many megabytes are 2**63 bytes.
+_NO_MEMORY_GUESS = 2**43
 # The threshold and the log belong to the whole process in Aer, so only one run may use them.
 _ONE_AT_A_TIME = threading.Lock()
 _LOG_ENTRY = re.compile(r"(internal_swap|:unitary) on qubits (\d+),(\d+), BD=\[([\d ]+)\]")

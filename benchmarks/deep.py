@@ -1,0 +1,286 @@
+"""Deep circuits, long chains, long times: what the truncated overlap and warm starts are for.
+
+`make bench-deep` runs all cases and writes bench-deep.json after each; `--cases` chooses some.
+
+    evaluations  XXZ chain, t = 1: one value and gradient of the truncated overlap
+    S4           the same chain at n = 50, 17 and 25 layers: whole compiles
+    S3           the same chain, n = 1000, 9 layers, by the exact scan
+    catastrophe  B4: random XXZ couplings, n = 100, 3 layers, Haar-random starts
+    B7           Heisenberg chain, n = 9, against published fidelities
+    series       the same chain at n = 50, t = 0.5 ... 4 in one job
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
+
+import jax
+import numpy as np
+from engine import best, neel, xxz
+from run import timed
+
+from aqc import overlap
+from aqc.ansatz import Ansatz
+from aqc.compile import compile_evolution
+from aqc.fit import fit
+from aqc.hamiltonian import Hamiltonian
+from aqc.mps import MPS
+from aqc.objective import evaluate
+from aqc.series import compile_times
+from aqc.start import random_ansatz
+from aqc.tebd import evolve
+from aqc.threads import one_blas_thread
+
+Row = dict[str, Any]
+
+XXZ = {"model": "xxz_chain", "j": 1.0, "delta": 0.5}
+# H = -sum S.S in operators of spin 1/2.
+HEISENBERG = {"model": "heisenberg_chain", "j": -0.25}
+# The paper's code at n = 9: full layers, of which each but the last is two brick layers.
+PUBLISHED_B7 = {
+    (1.2, 5): 0.999473,
+    (2.4, 9): 0.999462,
+    (3.6, 13): 0.999151,
+    (4.8, 17): 0.998791,
+    (6.0, 21): 0.997917,
+    (7.2, 25): 0.997424,
+}
+
+
+def process(problem: Row) -> Row:
+    """Compile in a process of its own, with empty caches; time and memory are the whole's."""
+    with tempfile.TemporaryDirectory() as directory:
+        file, out = Path(directory) / "problem.json", Path(directory) / "out"
+        file.write_text(json.dumps(problem))
+        command = [sys.executable, "-m", "aqc.cli", "compile", str(file), "--quiet"]
+        wall, memory, _ = timed(
+            [*command, "--out", str(out)], {"JAX_COMPILATION_CACHE_DIR": f"{directory}/cache"}
+        )
+        told = json.loads((out / "result.json").read_text())
+    return {
+        "seconds": wall,
+        "peak_gb": memory,
+        "layers": told["layers"],
+        "infidelity": told["infidelity"],
+        "infidelity_bound": told["certificate"]["infidelity_bound"],
+        "density": -told["certificate"]["log_fidelity_per_site"],
+        "trotter": told["trotter"]["infidelity"],
+        "evaluations": told["optimizer"]["evaluations"],
+        "stages": told["seconds"],
+    }
+
+
+def chain(num_qubits: int, layers: int, goal: float, **settings: Any) -> Row:
+    """Return the problem of the S cases."""
+    return {
+        "hamiltonian": {**XXZ, "num_qubits": num_qubits},
+        "time": 1.0,
+        "initial_state": "neel",
+        "ansatz": {"layers": layers},
+        "goal": {"infidelity": goal},
+        **settings,
+    }
+
+
+def deep_chains() -> list[Row]:
+    """S4: whole compiles."""
+    return [process(chain(50, 17, 7e-4)), process(chain(50, 25, 2e-4))]
+
+
+def evaluations() -> list[Row]:
+    """Time one value and gradient of the truncated overlap, also beside twice the length."""
+    return [evaluation(n, layers) for n in (50, 100) for layers in (17, 25)]
+
+
+def evaluation(num_qubits: int, layers: int, lost: float = 3.5e-4) -> Row:
+    """Time one value and gradient of the truncated overlap in single precision."""
+    state, hamiltonian = neel(num_qubits), xxz(num_qubits)
+    with one_blas_thread():
+        target = evolve(hamiltonian, state, 1.0, steps=4, angle=1e-3, max_bond=50).mps
+    ansatz = Ansatz.from_trotter(hamiltonian, 1.0, state, layers=layers, order=2)
+    weight = lost * num_qubits / 50
+    dtype = np.dtype(np.complex64)
+    with jax.enable_x64(True), one_blas_thread():
+        data = overlap.prepare(ansatz, target, "truncated", dtype, weight=weight)
+        point, still = ansatz.blocks.astype(dtype), np.zeros((len(ansatz.blocks), 15))
+        options = {"objective": "log_density", "block": "su4", "num_qubits": num_qubits}
+        began = time.perf_counter()
+        run = evaluate.lower(point, still, data, **options).compile()
+        compiling = time.perf_counter() - began
+        found = run(point, still, data)
+        began = time.process_time()
+        seconds = best(lambda: jax.block_until_ready(run(point, still, data)), 10)
+        busy = (time.process_time() - began) / 10
+    return {
+        "num_qubits": num_qubits,
+        "layers": layers,
+        "target_bond": target.max_bond,
+        "segments": data.segments,
+        "lost": float(found.lost),
+        "seconds": seconds,
+        "processor_seconds": busy,
+        "compile_seconds": compiling,
+    }
+
+
+def long_chain() -> list[Row]:
+    """S3: ten and a hundred times the length at the same goal for each site."""
+    goals = {100: 0.026, 1000: 0.2316}
+    return [{"num_qubits": n} | process(chain(n, 9, goal)) for n, goal in goals.items()]
+
+
+def catastrophe(num_qubits: int = 100, evaluations: int = 3000, seeds: int = 5) -> list[Row]:
+    """B4 from Haar-random blocks: 1 - F has no gradient there, log F has."""
+    hamiltonian, state = disordered(num_qubits), neel(num_qubits)
+    with one_blas_thread():
+        target = evolve(hamiltonian, state, 0.2, steps=4, angle=1e-4, max_bond=64).mps
+    trotter = Ansatz.from_trotter(hamiltonian, 0.2, state, layers=3, order=2)
+    start = -_log_fidelity(trotter, target) / num_qubits
+    rows = []
+    for seed in range(seeds):
+        ansatz = random_ansatz(state, 3, seed)
+        first = _log_fidelity(ansatz, target)
+        row = {"seed": seed, "log_fidelity": first, "trotter_density": start}
+        for objective in ("log_density", "infidelity"):
+            found = fit(ansatz, target, objective=objective, max_evaluations=evaluations)
+            last = found.optimum.state.log_fidelity
+            row[objective] = {
+                "density": -last / num_qubits,
+                "evaluations": found.optimum.evaluations,
+                "history": thinned(found.optimum.history),
+                "gain": float(np.expm1(last) - np.expm1(first)),
+            }
+        rows.append(row)
+    return rows
+
+
+def thinned(history: Any, most: int = 200) -> list[list[float]]:
+    """Return at most so many entries."""
+    every = -(-len(history) // most)
+    return [list(entry) for entry in history[::every]]
+
+
+def _log_fidelity(ansatz: Ansatz, target: MPS) -> float:
+    with jax.enable_x64(True):
+        data = overlap.prepare(ansatz, target, "exact", np.dtype(complex))
+        return float(jax.jit(overlap.log_fidelity)(ansatz.blocks, data))
+
+
+def disordered(num_qubits: int) -> Hamiltonian:
+    """Return B2's and B4's chain: couplings drawn for even bonds first."""
+    drawn = np.random.RandomState(0).rand(num_qubits - 1) + 0.5
+    bonds = [*range(0, num_qubits - 1, 2), *range(1, num_qubits - 1, 2)]
+    weights = {"XX": 0.5, "YY": 0.5, "ZZ": 1.0}
+    return Hamiltonian.from_terms(
+        num_qubits,
+        [
+            (pair, (bond, bond + 1), weight * drawn[k])
+            for k, bond in enumerate(bonds)
+            for pair, weight in weights.items()
+        ],
+    )
+
+
+def heisenberg() -> list[Row]:
+    """B7 at n = 9: our infidelity at the published depths."""
+    rows = []
+    for (horizon, layers), published in PUBLISHED_B7.items():
+        found = compile_evolution(
+            {**HEISENBERG, "num_qubits": 9},
+            horizon,
+            initial_state="neel",
+            ansatz={"layers": layers},
+            goal={"infidelity": 1e-5},
+            target={"tolerance": 1e-7},
+            optimizer={"max_steps": 1000},
+        )
+        rows.append(
+            {
+                "time": horizon,
+                "layers": layers,
+                "fidelity": 1 - found.certificate.infidelity,
+                "published": published,
+                "evaluations": found.optimum.evaluations,
+                "seconds": found.seconds["total"],
+            }
+        )
+    return rows
+
+
+def time_series(num_qubits: int = 50, goal: float = 1e-2) -> list[Row]:
+    """B7's chain at eight times: one job with warm starts, and eight jobs on their own."""
+    times = [0.5 * k for k in range(1, 9)]
+    model = {**HEISENBERG, "num_qubits": num_qubits}
+    settings: Row = {
+        "initial_state": "neel",
+        "ansatz": {"layers": "auto"},
+        "goal": {"infidelity": goal},
+    }
+    began = time.perf_counter()
+    together = compile_times(model, times, **settings)
+    joint = time.perf_counter() - began
+    rows = []
+    for when, result in zip(times, together, strict=True):
+        alone = compile_evolution(model, when, **settings)
+        rows.append(
+            {
+                "time": when,
+                "layers": result.chosen.layers,
+                "infidelity": result.certificate.infidelity,
+                "trotter": result.trotter.infidelity if result.trotter else None,
+                "layers_alone": alone.chosen.layers,
+                "seconds_alone": alone.seconds["total"],
+            }
+        )
+    return [*rows, {"seconds": joint, "seconds_alone": sum(r["seconds_alone"] for r in rows)}]
+
+
+CASES: dict[str, Callable[[], list[Row]]] = {
+    "evaluations": evaluations,
+    "S4": deep_chains,
+    "S3": long_chain,
+    "catastrophe": catastrophe,
+    "B7": heisenberg,
+    "series": time_series,
+}
+
+
+def table(rows: list[Row]) -> str:
+    """Return rows in Markdown, leaving out what does not fit into a cell."""
+    names = [k for k in dict.fromkeys(k for row in rows for k in row) if k not in ("stages",)]
+    names = [k for k in names if not any(isinstance(row.get(k), dict) for row in rows)]
+    lines = ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
+    for row in rows:
+        cells = [row.get(name, "") for name in names]
+        shown = [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells]
+        lines.append("| " + " | ".join(shown) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the cases, print their tables and write a JSON file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--output", type=Path, default=Path("bench-deep.json"))
+    options = parser.parse_args()
+    report: Row = {"machine": f"{platform.machine()}, {os.cpu_count()} cores"}
+    report["devices"] = [str(device) for device in jax.devices()]
+    for name in options.cases:
+        report[name] = CASES[name]()
+        report["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        options.output.write_text(json.dumps(report, indent=2) + "\n")
+        print(f"{name}\n{table(report[name])}\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Several times in one job: the same circuits as one by one, sooner."""
+
+import json
+
+import pytest
+
+from aqc.compile import compile_evolution
+from aqc.errors import InputError
+from aqc.series import compile_times, problems_of
+from command_line import call, refused
+
+MODEL = {"model": "xxz_chain", "num_qubits": 6, "delta": 0.5}
+SETTINGS = {"initial_state": "neel", "goal": {"infidelity": 1e-3}}
+
+
+def test_every_time_is_reached_within_its_own_tolerance():
+    seen = []
+    results = compile_times(
+        MODEL, [0.3, 0.5, 0.7], on_result=seen.append, ansatz={"layers": "auto"}, **SETTINGS
+    )
+    assert [result.problem.time for result in results] == [0.3, 0.5, 0.7]
+    assert list(results) == seen
+    layers = [result.chosen.layers for result in results]
+    assert layers == sorted(layers)
+    for result in results:
+        assert result.certificate.infidelity <= 1e-3
+        assert result.target.infidelity_bound <= result.problem.target.tolerance
+    # The search goes on from the depth before: nothing shallower is tried again.
+    assert min(depth.layers for depth in results[-1].depths) >= layers[1]
+    assert results[-1].chosen.start in ("earlier", "shallower", "own")
+
+
+def test_a_warm_start_is_taken_where_it_is_the_best_and_saves_evaluations():
+    settings = {**SETTINGS, "ansatz": {"layers": 5}, "goal": {"infidelity": 3e-4}}
+    _, warm = compile_times(MODEL, [0.6, 0.65], **settings)
+    cold = compile_evolution(MODEL, 0.65, **settings)
+    assert warm.chosen.start == "earlier"
+    assert warm.optimum.history[0][1] < cold.optimum.history[0][1]
+    assert warm.optimum.evaluations < cold.optimum.evaluations
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ([], "must be a list of 1 to 256 numbers, but is"),
+        ([0.5, True], "must be a list of 1 to 256 numbers, but is"),
+        ([0.5, 0.5], "must grow from one to the next"),
+        ([0.0, 0.5], "none of them 0"),
+        ([-0.5, 1.0], "have one sign"),
+    ],
+)
+def test_times_that_do_not_grow_are_refused(times, said):
+    with pytest.raises(InputError, match=said):
+        problems_of({"hamiltonian": MODEL, "times": times})
+
+
+def test_time_and_times_exclude_each_other():
+    with pytest.raises(InputError, match="either `time` or `times`"):
+        problems_of({"hamiltonian": MODEL, "times": [0.5], "time": 0.5})
+
+
+@pytest.mark.slow
+def test_the_command_line_writes_a_directory_for_each_time(tmp_path):
+    problem = tmp_path / "problem.json"
+    content = {"hamiltonian": MODEL, "times": [0.3, 0.5], "ansatz": {"layers": 3}, **SETTINGS}
+    problem.write_text(json.dumps(content))
+    ended = call("compile", problem, "--out", tmp_path / "out", "--quiet")
+    assert ended.exit_code == 0, ended.stderr
+    rows = json.loads((tmp_path / "out" / "series.json").read_text())
+    assert [row["time"] for row in rows] == [0.3, 0.5]
+    for row in rows:
+        result = json.loads((tmp_path / "out" / row["directory"] / "result.json").read_text())
+        assert result["infidelity"] == row["infidelity"]
+    assert refused(call("estimate", problem), "`times` is for `aqc compile`")
