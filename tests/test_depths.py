@@ -211,6 +211,21 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, layers):
     assert resumed.circuit == whole.circuit
 
 
+def test_interrupting_while_a_depth_is_prepared_keeps_those_before_it():
+    def stop(event):
+        if event.stage == "compile" and event.layers == 4:
+            raise KeyboardInterrupt
+
+    problem = built([2, 4], optimizer={"max_steps": 10})
+    cut = compile_problem(problem, progress=stop)
+    alone = compile_problem(built(2, optimizer={"max_steps": 10}))
+    assert cut.status == "interrupted"
+    assert [depth.layers for depth in cut.depths] == [2]
+    assert cut.certificate.infidelity == pytest.approx(alone.certificate.infidelity, rel=1e-6)
+    with pytest.raises(KeyboardInterrupt):
+        compile_problem(built([4, 6]), progress=stop)
+
+
 def test_auto_ends_at_the_depth_that_memory_allows(monkeypatch):
     """A missed goal is a status, and the deepest circuit is returned."""
     monkeypatch.setattr("aqc.depths.deepest_layers", lambda problem, chi: 2)

@@ -9,6 +9,8 @@ from aqc.errors import InputError
 from aqc.evolved import evolve_within
 from aqc.forecast import forecast
 from aqc.hamiltonian import Hamiltonian
+from aqc.mps import bell_pairs
+from aqc.propagator import propagate_within
 from reference import evolved, neel, random_chain, random_product, xxz
 
 
@@ -57,3 +59,13 @@ def test_nothing_to_forecast():
 def test_a_time_without_correct_digits_is_refused():
     with pytest.raises(InputError, match=re.escape("evolve for a shorter time")):
         forecast(xxz(4), neel(4), 1e300, 1e-4, 64)
+
+
+@pytest.mark.parametrize(("num_qubits", "time", "tolerance"), [(14, 0.5, 1e-6), (30, 0.4, 1e-4)])
+def test_an_operator_is_forecast_from_half_as_many_sites(num_qubits, time, tolerance):
+    chain, pairs = xxz(num_qubits), bell_pairs(num_qubits)
+    made = propagate_within(chain, time, tolerance=tolerance, max_bond=128)
+    seen = forecast(chain, pairs, time, tolerance, 128)
+    assert made.mps.max_bond > 8
+    assert 0.9 * made.mps.max_bond <= seen.bond <= 1.5 * made.mps.max_bond
+    assert 0.5 * made.steps <= seen.steps <= 2 * made.steps

@@ -36,7 +36,18 @@ FULL = {
     "time": 1.0,
     "mode": "state",
     "initial_state": "neel",
-    "goal": {"infidelity": 0.01},
+    "goal": {
+        "infidelity": 0.01,
+        "device": {
+            "two_qubit_error": 1e-3,
+            "one_qubit_error": 1e-4,
+            "readout_error": 0.01,
+            "t1": 2.0,
+            "t2": 3.0,
+            "two_qubit_duration": 0.1,
+            "one_qubit_duration": 0.05,
+        },
+    },
     "target": {
         "tolerance": 1e-6,
         "max_bond": 256,
@@ -51,6 +62,7 @@ FULL = {
     "circuit": {"basis": "rzz", "coupling_map": [[0, 1], [1, 2], [2, 1], [2, 3]]},
     "limits": {"threads": 1, "memory_gb": 0.5},
     "powers": [],
+    "observables": [["ZZ", [0, 3]]],
     "seed": 7,
 }
 
@@ -74,7 +86,7 @@ def test_three_lines_suffice():
         "time": 1.0,
         "mode": "state",
         "initial_state": "zeros",
-        "goal": {"infidelity": 0.01},
+        "goal": {"infidelity": 0.01, "device": None},
         "target": {
             "tolerance": 1e-4,
             "max_bond": 256,
@@ -89,6 +101,7 @@ def test_three_lines_suffice():
         "circuit": {"basis": "cx", "coupling_map": None},
         "limits": {"threads": 2, "memory_gb": 8.0},
         "powers": [],
+        "observables": [],
         "seed": 0,
     }
 
@@ -228,7 +241,7 @@ def schema_fields(schema):
 def test_the_schema_describes_every_field_by_example(mode):
     schema = Problem.model_json_schema(mode=mode)
     fields = list(schema_fields(schema))
-    assert len(fields) == 30
+    assert len(fields) == 39
     for name, field in fields:
         if "$ref" in field:  # a group is described where it is defined
             group = schema["$defs"][field["$ref"].removeprefix("#/$defs/")]

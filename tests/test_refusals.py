@@ -18,7 +18,7 @@ CHAIN = {"model": "xxz_chain", "num_qubits": 4}
 TERMS = {"num_qubits": 4, "terms": [["XX", [0, 1], 1.0], ["Z", [3], -0.5]]}
 LINE = {"coupling_map": [[0, 1], [1, 2], [2, 3]]}
 FULL = Problem.build(CHAIN, 1.0, circuit=LINE, initial_state="neel", overlap="dense").to_dict()
-JARGON = re.compile(r"pydantic|https?:|Input should|[Vv]alidat|type=|_error|None|True")
+JARGON = re.compile(r"pydantic|https?:|Input should|[Vv]alidat|type=|(value|assertion|type)_error|None|True")
 
 
 def refuse(data):
@@ -92,7 +92,9 @@ def refuse(data):
         ({"ansatz": {"layers": 10**9}}, "/ansatz/layers", "must be at most 10000"),
         ({"ansatz": {"layers": 8, "order": True}}, "/ansatz/order", "must be an integer"),
         ({"ansatz": {"order": 4}}, "/ansatz/order", "must be at most 2, but is 4."),
-        ({"ansatz": {"block": "cx2"}}, "/ansatz/block", 'must be "su4", but is "cx2".'),
+        ({"ansatz": {"block": "cx4"}}, "/ansatz/block", 'or "auto", but is "cx4".'),
+        ({"goal": {"device": {}}}, "/goal/device/two_qubit_error", "is required, such as 0.003."),
+        ({"goal": {"device": {"two_qubit_error": 0.1, "t3": 1}}}, "/goal/device/t3", "t3"),
         ({"objective": "fidelity"}, "/objective", 'must be "log_density", "infidelity" or "flip"'),
         (
             {"overlap": "mps"},

@@ -2,9 +2,10 @@
 
 import pytest
 
+from aqc.consistency import largest_component
 from aqc.errors import InputError
 from aqc.problem import Problem
-from aqc.settings import TargetSettings, largest_component
+from aqc.settings import TargetSettings
 
 CHAIN = {"model": "xxz_chain", "num_qubits": 4}
 

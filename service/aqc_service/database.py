@@ -12,6 +12,8 @@ from sqlalchemy import event
 from aqc.errors import AqcError
 
 _BUSY_MILLISECONDS = 30_000
+# What a database raises that went away: also in mid-word, or while others wait for a connection.
+_LOST = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 
 class StorageError(AqcError):
@@ -61,7 +63,7 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     try:
         with engine.execution_options(aqc_write=True).begin() as connection:
             yield connection
-    except sa.exc.OperationalError as error:
+    except _LOST as error:
         raise _unusable(engine, error) from error
 
 
@@ -75,7 +77,7 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     try:
         with engine.connect() as connection:
             yield connection
-    except sa.exc.OperationalError as error:
+    except _LOST as error:
         raise _unusable(engine, error) from error
 
 

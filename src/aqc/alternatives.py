@@ -12,6 +12,7 @@ from aqc.given import GivenCircuit, GivenState
 from aqc.settings import TargetSettings
 
 MODEL_EXAMPLE: JsonDict = {"model": "xxz_chain", "num_qubits": 50}
+TERMS_EXAMPLE: JsonDict = {"num_qubits": 2, "terms": [["XX", [0, 1], 1.0], ["Z", [0], 0.5]]}
 
 
 def requires_target(form: str) -> JsonDict:

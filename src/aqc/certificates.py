@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from aqc.certify import Certificate, certify, measure
 from aqc.certify_unitary import UnitaryCertificate, certify_unitary
-from aqc.observables import Observables, bond_densities, compare
+from aqc.observables import Observables, bond_densities, compare, difference
+from aqc.pauli_strings import expectation
 from aqc.problem import Problem
 from aqc.target import Target
 
@@ -47,10 +48,15 @@ def certify_for(
         aimed = beside.submit(bond_densities, target.mps)
         certificate, measured = measure(circuit, target.padded(circuit.num_qubits))
     observed = problem.to_hamiltonian() if problem.hamiltonian else None
-    return certificate, compare(
+    found = compare(
         Observables.of(measured.densities[: problem.num_qubits - 1], observed),
         Observables.of(aimed.result(), observed),
     )
+    given = [
+        difference(*(expectation(state, letters, qubits) for state in (measured.state, target.mps)))
+        for letters, qubits in problem.observables
+    ]
+    return certificate, found | {"given": given}
 
 
 def _of_unitary(problem: Problem, circuit: "QuantumCircuit", target: Target) -> UnitaryCertificate:

@@ -88,12 +88,14 @@ class Measurement:
         angle: Bound, in radians, on the angle between the simulated and the exact circuit.
         method: What simulated the circuit.
         densities: The circuit's density matrices of all bonds, shape (qubits - 1, 4, 4).
+        state: The circuit's state: a vector, or an MPS.
     """
 
     log_overlap: float
     angle: float
     method: str
     densities: np.ndarray
+    state: np.ndarray | MPS
 
 
 def certify(
@@ -197,7 +199,7 @@ def _by_statevector(circuit: "QuantumCircuit", target: MPS, angle: float) -> Mea
     overlap = abs(np.vdot(target.to_dense(), vector))
     log_modulus = float(np.log(overlap)) if overlap > 0.0 else -np.inf
     method = f"qiskit-aer {version('qiskit-aer')} statevector"
-    return Measurement(log_modulus, 0.0, method, bond_densities_dense(vector))
+    return Measurement(log_modulus, 0.0, method, bond_densities_dense(vector), vector)
 
 
 def _by_mps(circuit: "QuantumCircuit", target: MPS, angle: float) -> Measurement:
@@ -211,6 +213,7 @@ def _by_mps(circuit: "QuantumCircuit", target: MPS, angle: float) -> Measurement
         f"qiskit-aer {version('qiskit-aer')} matrix product state, "
         f"threshold {threshold:.0e}, chi {simulation.max_bond}",
         bond_densities(simulation.mps),
+        simulation.mps,
     )
 
 

@@ -123,8 +123,13 @@ def fit_depths(
         return next_depth(layers, _reached(done, problem), deepest, least)
 
     while (depth := following()) is not None:
-        others = warm(depth) if warm else ()
-        done.append(judged(_fit_one(problem, target, start, others, depth, done, report, kept)))
+        try:
+            others = warm(depth) if warm else ()
+            done.append(judged(_fit_one(problem, target, start, others, depth, done, report, kept)))
+        except KeyboardInterrupt:  # while this depth is prepared; those before it are worth keeping
+            if not done:
+                raise
+            done[-1] = replace(done[-1], optimum=replace(done[-1].optimum, status="interrupted"))
         if done[-1].optimum.status == "interrupted":
             break
         if kept and not isinstance(layers, int):

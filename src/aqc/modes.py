@@ -60,6 +60,10 @@ def check_field(name: str, value: Any, mode: Mode) -> Any:
             '`objective` must be "log_density" or "infidelity" where `mode` is "unitary", but is '
             '"flip", which flips the qubits of one input.'
         )
+    if name == "observables" and value:
+        raise InputError(
+            '`observables` must be left out where `mode` is "unitary": they are those of one state.'
+        )
     if name == "target":
         _check_target(value)
     if name == "ansatz" and isinstance(value.start, GivenCircuit):

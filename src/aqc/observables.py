@@ -135,7 +135,7 @@ def compare(circuit: Observables, target: Observables) -> dict[str, Any]:
     """
     energy = None
     if circuit.energy is not None and target.energy is not None:
-        energy = _entry(circuit.energy, target.energy)
+        energy = difference(circuit.energy, target.energy)
     return {
         "energy": energy,
         "z": _lists(circuit.z, target.z),
@@ -143,7 +143,13 @@ def compare(circuit: Observables, target: Observables) -> dict[str, Any]:
     }
 
 
-def _entry(circuit: float, target: float) -> dict[str, float]:
+def difference(circuit: float, target: float) -> dict[str, float]:
+    """Return what result.json says of one observable.
+
+    Example:
+        >>> difference(0.5, 0.25)
+        {'circuit': 0.5, 'target': 0.25, 'error': 0.25}
+    """
     return {"circuit": circuit, "target": target, "error": circuit - target}
 
 

@@ -22,6 +22,7 @@ from aqc import hamiltonian_json
 from aqc import initial_state as states
 from aqc.alternatives import (
     MODEL_EXAMPLE,
+    TERMS_EXAMPLE,
     check_alone,
     mark_missing,
     read_hamiltonian,
@@ -29,15 +30,17 @@ from aqc.alternatives import (
     requires_target,
     without_default,
 )
-from aqc.block_choice import check_block
 from aqc.checks import shown
-from aqc.cost import dense_qubits
+from aqc.consistency import check_block_fits, check_dense, check_device, check_flips, check_start
 from aqc.errors import InputError
 from aqc.given import GivenCircuit
 from aqc.given import to_json as given_to_json
 from aqc.hamiltonian import Hamiltonian
 from aqc.modes import Mode, Powers, check_field
 from aqc.mps import bell_pairs
+from aqc.pauli_strings import JSON_SCHEMA as OBSERVABLES_SCHEMA
+from aqc.pauli_strings import PauliString, read_observables
+from aqc.pauli_strings import to_json as observables_to_json
 from aqc.settings import (
     AnsatzSettings,
     CircuitSettings,
@@ -46,15 +49,16 @@ from aqc.settings import (
     OptimizerSettings,
     Settings,
     TargetSettings,
-    check_device,
 )
 from aqc.strict_json import parse_json
-
-_TERMS_EXAMPLE = {"num_qubits": 2, "terms": [["XX", [0, 1], 1.0], ["Z", [0], 0.5]]}
 
 
 def _read_initial_state(value: Any, info: ValidationInfo) -> states.InitialState:
     return states.read_initial_state(value, _num_qubits(info))
+
+
+def _read_observables(value: Any, info: ValidationInfo) -> tuple[PauliString, ...]:
+    return read_observables(value, _num_qubits(info))
 
 
 def _num_qubits(info: ValidationInfo) -> int | None:
@@ -92,7 +96,7 @@ class Problem(Settings):
         PlainValidator(read_hamiltonian),
         PlainSerializer(lambda value: value and hamiltonian_json.to_json(value)),
         WithJsonSchema(hamiltonian_json.JSON_SCHEMA),
-        Field(examples=[MODEL_EXAMPLE, _TERMS_EXAMPLE], json_schema_extra=without_default),
+        Field(examples=[MODEL_EXAMPLE, TERMS_EXAMPLE], json_schema_extra=without_default),
     ] = None
     """The Hamiltonian in Pauli matrices, by its terms or by a model; required for an evolution."""
 
@@ -151,6 +155,15 @@ class Problem(Settings):
     powers: Annotated[Powers, Field(examples=[[]])] = ()
     """In unitary mode: numbers of repetitions of the circuit to tell the error of, too."""
 
+    observables: Annotated[
+        tuple[PauliString, ...],
+        PlainValidator(_read_observables),
+        PlainSerializer(observables_to_json),
+        WithJsonSchema(OBSERVABLES_SCHEMA),
+        Field(examples=[[["ZZ", [0, 1]]]]),
+    ] = ()
+    """In state mode: Pauli strings whose expectation values are told of circuit and target, too."""
+
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, examples=[0])] = 0
     """Seed of all that is random; the same seed gives the same circuit."""
 
@@ -176,7 +189,7 @@ class Problem(Settings):
             check_alone(target.given, info.data)
         return target
 
-    @field_validator("initial_state", "target", "ansatz", "objective", "powers")
+    @field_validator("initial_state", "target", "ansatz", "objective", "powers", "observables")
     @classmethod
     def _goes_with_mode(cls, value: Any, info: ValidationInfo) -> Any:
         mode = info.data.get("mode")  # absent when it was refused itself
@@ -185,42 +198,20 @@ class Problem(Settings):
     @field_validator("ansatz")
     @classmethod
     def _start_fits(cls, ansatz: AnsatzSettings, info: ValidationInfo) -> AnsatzSettings:
-        num_qubits, start = _num_qubits(info), ansatz.start
-        if isinstance(start, GivenCircuit) and start.num_qubits != (num_qubits or start.num_qubits):
-            raise InputError(
-                f"`ansatz.start` must have {num_qubits} qubits, as the target has, but has "
-                f"{start.num_qubits}.",
-                "/ansatz/start",
-            )
-        given, state = info.data.get("hamiltonian"), info.data.get("initial_state")
-        evolved = (
-            getattr(given, "hamiltonian", given) if info.data.get("time") is not None else None
-        )
-        elsewhere = start is not None or isinstance(state, GivenCircuit)
-        check_block(ansatz.block, evolved, starts_elsewhere=elsewhere)
+        check_start(ansatz.start, _num_qubits(info))
+        check_block_fits(ansatz.block, ansatz.start, info.data)
         return ansatz
 
     @field_validator("objective")
     @classmethod
     def _flips_turn_blocks(cls, objective: str, info: ValidationInfo) -> str:
-        ansatz = info.data.get("ansatz")  # absent when it was refused itself
-        if objective == "flip" and ansatz is not None and ansatz.block == "u1":
-            raise InputError(
-                '`objective` "flip" turns single qubits, which blocks "u1" cannot follow; use '
-                '"log_density", or `ansatz.block` "su4".'
-            )
+        check_flips(objective, info.data.get("ansatz"))
         return objective
 
     @field_validator("overlap")
     @classmethod
     def _dense_is_small(cls, overlap: str, info: ValidationInfo) -> str:
-        num_qubits = _num_qubits(info)
-        most = dense_qubits(info.data.get("mode") == "unitary")
-        if overlap == "dense" and num_qubits is not None and num_qubits > most:
-            raise InputError(
-                f'`overlap` "dense" must have at most {most} qubits, but the '
-                f'Hamiltonian has {num_qubits}; "exact" takes any number.'
-            )
+        check_dense(overlap, _num_qubits(info), operator=info.data.get("mode") == "unitary")
         return overlap
 
     @field_validator("circuit")

@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -108,8 +108,7 @@ def _sentence(item: dict[str, Any], settings: type[BaseModel]) -> str:
 
 def _fields(settings: type[BaseModel], path: list[str]) -> dict[str, FieldInfo]:
     for name in path:
-        inner = settings.model_fields[name].annotation
-        assert isinstance(inner, type)
-        assert issubclass(inner, BaseModel)
-        settings = inner
+        annotation = settings.model_fields[name].annotation
+        parts = get_args(annotation) or (annotation,)  # of a group that may be null
+        (settings,) = (p for p in parts if isinstance(p, type) and issubclass(p, BaseModel))
     return settings.model_fields

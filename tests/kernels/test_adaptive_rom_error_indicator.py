@@ -289,3 +289,19 @@ def test_enrichment_rescues_the_reduced_model_of_another_temperature():
     errors = [runs[tol].plasticity_error[-1] for tol in (None, 1.0, 0.3, 0.1)]
     assert errors == sorted(errors, reverse=True)
     assert all(run.n_points.max() < 0.3 * 1152 for run in runs.values())
+
+
+def test_a_reduced_step_touches_as_few_points_on_finer_meshes():
+    """Nine times the points of the mesh, and hardly more of the cubature."""
+    load = np.linspace(1 / 20, 1, 20) * 300
+    touched, points = [], []
+    for nx in (12, 24, 36):
+        mesh = Mesh(nx, nx // 2)
+        found = adaptive_hyperreduced_solve(
+            Uniform(0.2), Uniform(0.2), load, 0.05, mesh, tol_indicator=None
+        )
+        touched.append(found.n_points.max())
+        points.append(mesh.n_points)
+    assert points[2] == 9 * points[0]
+    assert touched[2] < 1.5 * touched[0]
+    assert touched[2] < 0.05 * points[2]

@@ -80,19 +80,27 @@ def test_circular_law_at_n_600():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [CyclicBand, Permutations])
-def test_distance_falls_with_n_and_narrow_bands_stay_off(kind):
+@pytest.mark.parametrize(
+    ("kind", "entries", "bandwidth"),
+    [
+        (CyclicBand, "rademacher", 5 / 6),
+        (Permutations, "rademacher", 5 / 6),
+        (CyclicBand, "complex_gaussian", 5 / 6),
+        (CyclicBand, "rademacher", 1.0),
+    ],
+)
+def test_distance_falls_with_n_and_narrow_bands_stay_off(kind, entries, bandwidth):
     def distances(n, gamma):
         runs = [
-            measure_spectrum(n, kind(width(n, gamma)), "rademacher", seed=s).ks_radial[0]
+            measure_spectrum(n, kind(width(n, gamma)), entries, seed=s).ks_radial[0]
             for s in range(5)
         ]
         return np.array(runs)
 
-    small, large = distances(300, 5 / 6), distances(1200, 5 / 6)
+    small, large = distances(300, bandwidth), distances(1200, bandwidth)
     assert large.max() < 0.05
     assert small.mean() > 1.4 * large.mean()
-    if kind is CyclicBand:
+    if kind is CyclicBand and bandwidth < 1:
         assert distances(1200, 0.4).min() > 0.05
 
 

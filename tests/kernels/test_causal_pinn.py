@@ -64,7 +64,8 @@ def test_the_lorenz_system_is_its_polynomial():
 
 def test_residuals_are_those_of_differences():
     rng = np.random.default_rng(3)
-    layers = [(rng.normal(size=(1, 6)), rng.normal(size=6)), (rng.normal(size=(6, 3)), np.ones(3))]
+    dense = [(rng.normal(size=(1, 6)), rng.normal(size=6)), (rng.normal(size=(6, 3)), np.ones(3))]
+    layers = {"layers": dense, "gates": []}
     matrix, exponents = terms_of(Lorenz(), 3)
     times, u0 = np.linspace(0.0, 0.8, 9), np.array([1.0, 2.0, 3.0])
     with jax.enable_x64(True):
@@ -90,8 +91,9 @@ def test_a_jump_between_the_times_is_seen_between_them():
     times, matrix, exponents = np.linspace(0, 1, 9), np.ones((1, 1)), np.array([[1]])
     for sharp in (0.0, 300.0):
         # With u0 = 0 and N = 0 the equation u' = u holds; the step rises at t = 0.95.
-        steep = [(np.array([[sharp]]), np.array([-0.9 * sharp])), (np.ones((1, 1)), np.ones(1))]
-        new = jax.tree.leaves((steep if sharp else [(0 * w, 0 * b) for w, b in layers], moments))
+        dense = [(np.array([[sharp]]), np.array([-0.9 * sharp])), (np.ones((1, 1)), np.ones(1))]
+        steep = {"layers": dense, "gates": []}
+        new = jax.tree.leaves((steep if sharp else jax.tree.map(lambda w: 0 * w, layers), moments))
         found = weight_between(new, tree, times, np.zeros(1), matrix, exponents, 1.0)
         on = np.asarray(losses_of(jax.tree.unflatten(tree, new)[0], times, 0.0, matrix, exponents))
         assert (found > 0.999) == (sharp == 0)

@@ -160,7 +160,19 @@ def test_with_the_cross_entropy_three_layers_do_better_than_the_simplex(seed):
     assert found.collapse.nc1 < 1e-6
 
 
-@pytest.mark.parametrize("depth", [2, 3, 6])
+def test_one_layer_has_the_longest_features_in_the_middle():
+    """At depth 1 features shrink with the class only where c < 1/4, and grow with it above."""
+    exact = find_minimum((500, 300, 200, 100, 50), 1, 64, (5e-3,), 5e-3)
+    assert exact.alive.all()
+    assert np.all(np.diff(exact.singular_values) < 0)
+    small = exact.strengths < 1 / 4
+    assert 0 < small.sum() < 4
+    order = np.diff(exact.feature_norms)
+    assert np.all(order[: small.sum() - 1] > 0)
+    assert np.all(order[small.sum() :] < 0)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 6])
 def test_larger_classes_have_longer_weights_and_shorter_features(depth):
     exact = find_minimum((500, 300, 200, 100, 50), depth, 64, (1e-5,), 1e-5)
     assert exact.alive.all()

@@ -170,6 +170,15 @@ def test_dimension_of_a_sphere_and_of_a_curve():
 
 
 @pytest.mark.slow
+def test_the_dimension_of_a_sphere_over_five_seeds():
+    for seed in range(5):
+        data = Points(sphere(1500, np.random.default_rng(seed)))
+        found = estimate_dimension(data, sigma_min=0.15, steps=150, n_queries=24, seed=seed)
+        assert (found.by_slope == 2).sum() >= 22
+        assert (found.by_gap == 2).sum() >= 22
+
+
+@pytest.mark.slow
 def test_large_gauge_fields_spoil_the_dimension_and_not_the_samples():
     right = {0.0: [], 1.0: [], 6.0: []}
     for seed in range(5):

@@ -90,7 +90,7 @@ def test_golden_rule(discount):
         return np.exp(r * (1 - s / capacity)) * (1 - r * s / capacity) - 1 / (1 - discount)
 
     golden = brentq(slope, 0.1, 8)
-    assert policy.escapement[-1] == pytest.approx(golden, abs=2 * grid[1])
+    assert policy.escapement[-1] == pytest.approx(golden, abs=grid[1])
     assert (policy.escapement[grid > golden + grid[1]] == policy.escapement[-1]).all()
 
 

@@ -65,7 +65,7 @@ def check_random(num_qubits: int, seed: int, time: float) -> bool:
         return False
     told = circuit.metadata["aqctensor"]
     infidelity, phase = distance(circuit, operator, time)
-    assert infidelity <= told["infidelity_bound"] + 1e-14
+    assert infidelity <= told["infidelity_bound"]
     assert told["infidelity_bound"] <= TOLERANCE
     assert abs(phase) < 1e-7
     return True
@@ -99,7 +99,7 @@ def test_one_and_two_qubits_are_exact(operator, time):
     infidelity, phase = distance(circuit, operator, time)
     assert infidelity < 1e-12
     assert abs(phase) < 1e-7
-    assert circuit.metadata["aqctensor"]["infidelity_bound"] == 0.0
+    assert infidelity <= circuit.metadata["aqctensor"]["infidelity_bound"] < 1e-12
 
 
 def test_a_path_of_qubits_in_any_order_is_a_chain():
@@ -162,6 +162,7 @@ def test_on_a_line_no_swap_is_needed():
         (SparsePauliOp(["XXI", "IXX"]), Parameter("t"), "assign_parameters"),
         (SparsePauliOp(["XXI", "IZZ"]), 1e300, "evolve for a shorter time"),
         (SparsePauliOp(["XX"] * 200), 0.1, "too many terms"),
+        (SparsePauliOp(["X", "Z"]), 1e200, "too long to be resolved"),
     ],
 )
 def test_what_is_no_chain_of_numbers_is_left_to_the_next_method(operator, time, reason, caplog):

@@ -92,6 +92,9 @@ def test_a_circuit_brings_its_own_options():
         ({"tolerence": 0.1}, 'one is "tolerence"; did you mean'),
         ({"tolerance": 2}, "`tolerance` must be between 0 and 1, but is 2"),
         ({"tolerance": "0.1"}, "`tolerance` must be a"),
+        ({"layers": "many"}, "`ansatz.layers` must be an integer"),
+        ({"timeout": 0}, "`timeout` must be between 0 and 1e\\+09, but is 0"),
+        ({"seed": -1}, "`seed` must be at least 0"),
         (0.1, "must be a mapping, but are 0.1"),
     ],
 )
@@ -128,6 +131,26 @@ def test_what_misses_the_tolerance_stays_and_the_reason_is_told(caplog):
     assert "more than the tolerance 1e-06" in left["reason"]
     assert left["reason"] in caplog.text
     assert [step.operation.name for step in ours.data] == ["x", "x", "PauliEvolution"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "time"), [(["IIZ", "IXI", "ZII"], 0.7), (["IZZ", "ZII"], 0.4), (["XXI", "IZZ"], 0.0)]
+)
+def test_evolutions_that_entangle_little_or_nothing(labels, time):
+    circuit = QuantumCircuit(3)
+    circuit.h(range(3))
+    circuit.append(PauliEvolutionGate(SparsePauliOp(labels), time), [2, 0, 1])
+    ours = CompilePrefix(tolerance=1e-6)(circuit)
+    (record,) = ours.metadata[OUTCOME]["compiled"]
+    assert record["two_qubit_gates"] == (1 if "IZZ" in labels and time else 0)
+    assert 1 - fidelity(ours, circuit) <= 1e-6
+
+
+def test_what_takes_too_long_stays():
+    ours = CompilePrefix(timeout=1e-6)(evolved(4))
+    (left,) = ours.metadata[OUTCOME]["left"]
+    assert left["reason"] == "the compile took longer than `timeout` = 1e-06 s"
+    assert ours.count_ops() == evolved(4).count_ops()
 
 
 def test_what_is_not_shallower_stays():

@@ -1,5 +1,6 @@
 """What belongs to the prefix, what does not, and why."""
 
+import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Parameter
@@ -104,6 +105,21 @@ def opaque(circuit):
     return evolved(circuit)
 
 
+class Projector(Gate):
+    """Says that it is a gate, and is none."""
+
+    def __init__(self):
+        super().__init__("projector", 1, [])
+
+    def to_matrix(self):
+        return np.diag([1.0, 0.0])
+
+
+def projected(circuit):
+    circuit.append(Projector(), [2])
+    return evolved(circuit)
+
+
 def disguised(circuit):
     circuit.append(Gate("rxx", 2, [0.3]), [0, 1])
     return evolved(circuit)
@@ -149,6 +165,7 @@ def then(*steps):
         (then(("rxx", 0.3, 1, 2)), "another evolution comes before it"),
         (with_parameter, "no gate with numbers for all parameters"),
         (opaque, "`mystery` on the qubits 1 comes before it"),
+        (projected, "`projector` on the qubits 2 comes before it"),
         (disguised, "`rxx` on the qubits 0, 1 comes before it"),
         (conditional, "`if_else` on the qubits 0 comes before it"),
         (of_terms(("XX", [0, 1], 1.0), ("XX", [1, 2], 1.0), ("ZZ", [0, 2], 1.0)), "form a ring"),

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).parent))  # the children import service_kinds by this name
 
@@ -29,15 +28,20 @@ def service(settings: ServiceSettings) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
+def postgres_binaries() -> Path:
     binaries = postgres.find_binaries()
     if binaries is None:
         message = "There is no PostgreSQL server here; Debian's package postgresql has one."
         if postgres.REQUIRED in os.environ:
             pytest.fail(message)
         pytest.skip(message)
-    with postgres.running_server(binaries) as url:
-        yield url
+    return binaries
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres_binaries: Path) -> Iterator[str]:
+    with postgres.running(postgres_binaries) as server:
+        yield server.url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -46,13 +50,7 @@ def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
     if request.param == "sqlite":
         return None
     server: str = request.getfixturevalue("postgres_server")
-    name = f"aqc_{abs(hash(tmp_path)):x}"
-    url = sa.make_url(server).set(drivername="postgresql+psycopg")
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return url.set(database=name).render_as_string(False)
+    return postgres.new_database(server, f"aqc_{abs(hash(tmp_path)):x}")
 
 
 @pytest.fixture

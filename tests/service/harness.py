@@ -61,12 +61,12 @@ class Service:
         paths = [str(HERE), *filter(None, sys.path)]
         return {**os.environ, **given, "PYTHONPATH": os.pathsep.join(paths), **self.variables}
 
-    def start(self, command: str = "worker") -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "aqc_service", command],
-            env=self.environment(),
-            start_new_session=True,
-        )
+    def start(self, command: str = "worker", host: str | None = None) -> subprocess.Popen[bytes]:
+        """Start a process of the service, if possible under another host's name."""
+        words = [sys.executable, "-m", "aqc_service", command]
+        if host is not None and os.getuid() == 0:
+            words = ["unshare", "--uts", "sh", "-c", f'hostname {host}; exec "$@"', "sh", *words]
+        process = subprocess.Popen(words, env=self.environment(), start_new_session=True)
         self.processes.append(process)
         return process
 

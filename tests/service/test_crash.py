@@ -1,7 +1,9 @@
 """kill -9 and SIGTERM of every process in mid-run: the job ends by itself, as if nothing was."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import time
 
 import psutil
@@ -100,12 +102,26 @@ def test_sigterm_hands_the_job_back_within_a_second(service):
     assert min(seconds) < 1.0, seconds
 
 
+def freeze(service, pid):
+    """Stop a process, but not in a transaction: on SQLite nobody could take its lock from it."""
+    database = service.settings.data_dir / "aqc.db"
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        with contextlib.closing(sqlite3.connect(database, timeout=0.2)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError:
+                os.kill(pid, signal.SIGCONT)
+                time.sleep(0.05)
+
+
 def test_a_frozen_worker_is_replaced_and_ends_when_it_wakes(service):
     frozen = service.start()
     job = service.submit("count")
     service.running(job.id)
     child = service.child_of(job.id)
-    os.kill(frozen.pid, signal.SIGSTOP)
+    freeze(service, frozen.pid)
     service.start()
     done = assert_ended_as_if_nothing_was(service, job.id)
     assert done.attempt == 2
@@ -119,7 +135,7 @@ def test_a_job_being_cancelled_when_its_worker_dies_is_cancelled(service):
     first = service.start()
     job = service.submit("loop")
     service.running(job.id)
-    os.kill(first.pid, signal.SIGSTOP)
+    freeze(service, first.pid)
     assert service.store.request_cancel(job.id).state == "cancelling"
     first.kill()
     service.start()

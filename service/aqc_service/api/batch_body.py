@@ -14,6 +14,7 @@ from aqc.errors import InputError
 from aqc.estimate import check_memory
 from aqc.refusals import unknown_field
 from aqc.strict_json import parse_json
+from aqc_service.api.memory import check_unpacked
 from aqc_service.api.problems import refusal_of
 from aqc_service.api.submission import (
     MAX_BODY,
@@ -181,6 +182,7 @@ def _submissions(
             for pointer, value in zip(axes, values, strict=True):
                 _set(content, pointer, value)
             submission = parse_submission(content)
+            check_unpacked(submission.problem, memory_gb)
             if place % stride == 0:
                 check_memory(submission.problem.within_memory(memory_gb))
             found.append(submission)

@@ -1,8 +1,12 @@
 """What a job will need, before it is accepted."""
 
+import math
+
 from aqc.errors import InputError
 from aqc.estimate import Estimate, estimate
 from aqc.problem import Problem
+
+_COMPLEX_BYTES = 16
 
 
 def check_fits(problem: Problem, service_gb: float) -> int:
@@ -15,6 +19,7 @@ def check_fits(problem: Problem, service_gb: float) -> int:
     Raises:
         InputError: More than the problem's own limit or the service's; or a time too long.
     """
+    check_unpacked(problem, service_gb)
     told = estimate_within(problem, service_gb)
     try:
         told.check()
@@ -25,6 +30,25 @@ def check_fits(problem: Problem, service_gb: float) -> int:
             f"{error} This service allows a job at most {service_gb:g} GB.", error.pointer
         ) from None
     return told.memory_bytes
+
+
+def check_unpacked(problem: Problem, service_gb: float) -> None:
+    """Refuse a state that could not even be unpacked, however little it is as an archive.
+
+    Raises:
+        InputError: Its tensors are larger than the memory of the job.
+    """
+    state = problem.target.state
+    if state is None:
+        return
+    size = sum(_COMPLEX_BYTES * math.prod(shape) for shape in state.shapes)
+    limit = min(service_gb, problem.limits.memory_gb)
+    if size > 1e9 * limit:
+        raise InputError(
+            f"`target.state` must fit into the {limit:g} GB of the job, but its tensors have "
+            f"{size / 1e9:.3g} GB.",
+            "/target/state/npz",
+        )
 
 
 def estimate_within(problem: Problem, service_gb: float) -> Estimate:

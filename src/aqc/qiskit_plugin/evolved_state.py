@@ -147,7 +147,7 @@ class Compile(HighLevelSynthesisPlugin):
         fields = high_level_object.problem.to_dict()
         fields = {name: fields[name] for name in ("hamiltonian", "time", "initial_state")}
         problem = Problem.from_dict({**fields, **chosen.settings()})
-        result = attempt(lambda: compile_problem(problem), chosen)
+        result = attempt(lambda report: compile_problem(problem, progress=report), chosen)
         if isinstance(result, str):
             logger.warning("TimeEvolvedState is not compiled: %s", result)
             return None

@@ -36,8 +36,8 @@ class CompilePrefix(TransformationPass):
     """Compile the prefix that prepares a product state and evolves it; leave the rest untouched.
 
     The circuit's qubits must start in |0>. Each part of the prefix is replaced by a circuit whose
-    state is within the tolerance of the exact one, or stays as it is. With parts of infidelity
-    bounds b_k the state of all qubits is within
+    state is within the tolerance of the exact one, up to a global phase, or stays as it is. With
+    parts of infidelity bounds b_k the state of all qubits is within
 
         1 - prod_k (1 - b_k).
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Qubit
 from qiskit.circuit.library import (
@@ -172,13 +173,14 @@ def _is_fixed_gate(node: DAGOpNode) -> bool:
 
 
 def _has_matrix(gate: Gate) -> bool:
-    """Whether it is known what a gate on one qubit does."""
+    """Whether it is known what a gate on one qubit does, and that it is unitary."""
     from aqc.interop.circuits import matrix_of
 
     try:
-        return len(matrix_of(gate)) == 2
+        matrix = matrix_of(gate)
     except (QiskitError, AqcError):
         return False
+    return bool(np.allclose(matrix @ matrix.conj().T, np.eye(2), rtol=0, atol=1e-9))
 
 
 def _is_rotation(operation: Gate) -> bool:

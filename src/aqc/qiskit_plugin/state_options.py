@@ -6,6 +6,9 @@ from typing import Any, Self
 
 from aqc.checks import nearest, real_number, shown
 from aqc.errors import InputError
+from aqc.problem import Problem
+
+_SMALLEST = {"model": "ising_chain", "num_qubits": 2}
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ class Options:
         max_bond: Largest bond dimension of the target.
         memory_gb: Memory in gigabytes; "auto" stops at the depth that it holds.
         seed: Seed of all that is random.
+        timeout: Seconds after which a compile is given up.
     """
 
     tolerance: float = 0.01
@@ -28,6 +32,7 @@ class Options:
     max_bond: int = 256
     memory_gb: float = 8.0
     seed: int = 0
+    timeout: float = 300.0
 
     @classmethod
     def of(cls, given: Mapping[str, Any] | None, **defaults: Any) -> Self:
@@ -38,13 +43,13 @@ class Options:
             **defaults: What holds where the user chose nothing.
 
         Raises:
-            InputError: If a name is none of an option, or the tolerance is no number from 0 to 1.
+            InputError: If a name is none of an option, or a value is refused.
 
         Example:
             >>> Options.of({"tolerance": 1e-3}, seed=7)
             ... # doctest: +NORMALIZE_WHITESPACE
             Options(tolerance=0.001, layers='auto', max_steps=200, max_bond=256, memory_gb=8.0,
-                    seed=7)
+                    seed=7, timeout=300.0)
         """
         given = {} if given is None else given
         names = [field.name for field in fields(cls)]
@@ -59,9 +64,13 @@ class Options:
                     f"{shown(name)}{nearest(str(name), names)}"
                 )
         options = cls(**{**defaults, **given})
-        tolerance = real_number(options.tolerance, "The option `tolerance`")
-        if not 0 < tolerance < 1:
-            raise InputError(f"The option `tolerance` must be between 0 and 1, but is {tolerance}.")
+        for name, most in (("tolerance", 1.0), ("timeout", 1e9)):
+            number = real_number(getattr(options, name), f"The option `{name}`")
+            if not 0 < number < most:
+                raise InputError(
+                    f"The option `{name}` must be between 0 and {most:g}, but is {number:g}."
+                )
+        Problem.build(_SMALLEST, 0.0, **options.settings())  # refuses the others
         return options
 
     def settings(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Compile a prefix in state mode, and keep the circuit only if it is what was asked."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,12 @@ from aqc.qiskit_plugin.state_options import Options
 
 if TYPE_CHECKING:
     from aqc.hamiltonian import Hamiltonian
+    from aqc.progress import Progress, Report
     from aqc.result import CompileResult
+
+
+class _Late(Exception):
+    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +55,9 @@ def compile_part(part: Part, options: Options) -> Compiled | str:
     if part.kind == "rotations":
         qubits = line_of(part.qubits, [tuple(n.qargs) for n in part.nodes if len(n.qargs) == 2])
         circuit = part.circuit(qubits or part.qubits)
-        kept = attempt(lambda: compile_circuit(circuit, **options.settings()), options)
+        kept = attempt(
+            lambda report: compile_circuit(circuit, progress=report, **options.settings()), options
+        )
         if isinstance(kept, str):
             return kept
         depth = _two_qubit_depth(circuit)
@@ -63,24 +71,36 @@ def compile_part(part: Part, options: Options) -> Compiled | str:
         order = list(part.qubits)
     else:
         fields, order = _evolution(part)
-    kept = attempt(lambda: compile_evolution(**fields, **options.settings()), options)
+    kept = attempt(
+        lambda report: compile_evolution(**fields, progress=report, **options.settings()), options
+    )
     return kept if isinstance(kept, str) else Compiled(kept.circuit, order, record(kept))
 
 
-def attempt(compile_it: "Callable[[], CompileResult]", options: Options) -> "CompileResult | str":
+def attempt(
+    compile_it: "Callable[[Report], CompileResult]", options: Options
+) -> "CompileResult | str":
     """Return what a compile gives, or why it must not be used.
 
     Args:
-        compile_it: Compiles with the settings of the options.
-        options: They say what has to be reached.
+        compile_it: Compiles with the settings of the options, and reports progress.
+        options: They say what has to be reached, and how long it may take.
 
     Raises:
         KeyboardInterrupt: If the user stopped the optimization, which keeps its best circuit.
     """
+    deadline = time.monotonic() + options.timeout
+
+    def watch(progress: "Progress") -> None:
+        if time.monotonic() > deadline:
+            raise _Late
+
     try:
-        result = compile_it()
+        result = compile_it(watch)
     except AqcError as error:
         return str(error)
+    except _Late:
+        return f"the compile took longer than `timeout` = {options.timeout:g} s"
     if result.status == "interrupted":
         raise KeyboardInterrupt
     bound = result.certificate.infidelity_bound

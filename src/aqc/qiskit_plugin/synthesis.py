@@ -5,11 +5,10 @@ import time as clock
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from aqc.errors import AqcError
 from aqc.qiskit_plugin.cache import Cache
 from aqc.qiskit_plugin.chains import Chain, Declined, Evolution, read_evolution
+from aqc.qiskit_plugin.exact import exact
 from aqc.qiskit_plugin.options import Options
 
 if TYPE_CHECKING:
@@ -29,8 +28,8 @@ class _Late(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
-    """A chain's circuit, and bounds on its process infidelity."""
+class Part:
+    """A chain's circuit, and what the metadata tells of it."""
 
     circuit: "QuantumCircuit"
     figures: dict[str, Any]
@@ -51,8 +50,8 @@ def synthesize(gate: "PauliEvolutionGate", options: Options) -> "QuantumCircuit"
         >>> from qiskit.quantum_info import SparsePauliOp
         >>> gate = PauliEvolutionGate(SparsePauliOp(["XX", "ZI"]), time=0.3)
         >>> circuit = synthesize(gate, Options(cache_dir=None))
-        >>> circuit.count_ops()["cx"], circuit.metadata["aqctensor"]["infidelity"]
-        (2, 0.0)
+        >>> circuit.count_ops()["cx"], circuit.metadata["aqctensor"]["infidelity_bound"] < 1e-12
+        (2, True)
     """
     evolution = read_evolution(gate)
     cache = Cache(options.cache_dir, evolution, options)
@@ -82,11 +81,11 @@ def _compile(evolution: Evolution, options: Options) -> "QuantumCircuit":
     kept, bound, parts = 1.0, 1.0, []
     for chain in evolution.chains:
         if len(chain.qubits) <= 2:
-            whole.compose(_exact(chain, evolution.time), chain.qubits, inplace=True)
-            continue
-        # Infidelities of independent chains add up at most.
-        share = (len(chain.qubits) - 1) / bonds
-        part = _compile_chain(chain, evolution.time, options, share, deadline)
+            part = Part(*exact(chain, evolution.time))
+        else:
+            # Infidelities of independent chains add up at most.
+            share = (len(chain.qubits) - 1) / bonds
+            part = _compile_chain(chain, evolution.time, options, share, deadline)
         whole.compose(part.circuit, chain.qubits, inplace=True)
         kept *= 1 - part.figures["infidelity"]
         bound *= 1 - part.figures["infidelity_bound"]
@@ -105,28 +104,9 @@ def _compile(evolution: Evolution, options: Options) -> "QuantumCircuit":
     return whole
 
 
-def _exact(chain: Chain, time: float) -> "QuantumCircuit":
-    """Return one or two qubits without error, in at most three CX."""
-    from qiskit.circuit.library import CXGate
-    from qiskit.synthesis import OneQubitEulerDecomposer, TwoQubitBasisDecomposer
-
-    from aqc.gates import evolution, pauli
-
-    size = len(chain.qubits)
-    dense = np.zeros((2**size, 2**size), dtype=complex)
-    for letters, sites, coefficient in chain.terms:
-        at = dict(zip(sites, letters, strict=True))
-        # Qiskit counts qubits from the right.
-        dense += coefficient * pauli("".join(at.get(site, "I") for site in reversed(range(size))))
-    matrix = evolution(dense, time)
-    if size == 1:
-        return OneQubitEulerDecomposer("U")(matrix)
-    return TwoQubitBasisDecomposer(CXGate(), euler_basis="U")(matrix, approximate=False)
-
-
 def _compile_chain(
     chain: Chain, time: float, options: Options, share: float, deadline: float
-) -> _Part:
+) -> Part:
     few = len(chain.qubits) <= _FEW
     problem: dict[str, Any] = {
         "hamiltonian": {"num_qubits": len(chain.qubits), "terms": _as_json(chain)},
@@ -144,6 +124,8 @@ def _compile_chain(
     compile_one = _by_service if options.service else _here
     try:
         part = compile_one(problem, options, deadline)
+    except Declined:
+        raise
     except AqcError as error:
         raise _OutOfReach(str(error)) from error
     except _Late:
@@ -161,7 +143,7 @@ def _as_json(chain: Chain) -> list[list[Any]]:
     return [[letters, list(sites), coefficient] for letters, sites, coefficient in chain.terms]
 
 
-def _here(problem: dict[str, Any], options: Options, deadline: float) -> _Part:
+def _here(problem: dict[str, Any], options: Options, deadline: float) -> Part:
     from aqc.compile import compile_problem
     from aqc.problem import Problem
 
@@ -170,21 +152,28 @@ def _here(problem: dict[str, Any], options: Options, deadline: float) -> _Part:
             raise _Late
 
     result = compile_problem(Problem.from_dict(problem), progress=watch)
-    return _Part(result.circuit, _figures(result.to_dict()))
+    return Part(result.circuit, _figures(result.to_dict()))
 
 
-def _by_service(problem: dict[str, Any], options: Options, deadline: float) -> _Part:
-    """Let a running service compile; the plugin's own package extra `client` is needed."""
-    from aqc.client import Client
-
+def _by_service(problem: dict[str, Any], options: Options, deadline: float) -> Part:
+    """Let a running service compile."""
+    try:
+        from aqc.client import Client, ServiceError
+    except ModuleNotFoundError as error:
+        raise Declined(
+            "`service` needs the extra `client` of aqc: pip install aqc[client]"
+        ) from error
     assert options.service is not None
-    with Client(options.service) as client:
-        seconds = max(1.0, deadline - clock.monotonic())
-        job = client.submit(problem, name="aqctensor", wall_seconds=seconds)
-        job = client.wait(job, progress=False)
-        if job.state != "succeeded":
-            raise Declined(f"the job {job.id} of {options.service} has {job.state}")
-        return _Part(client.result(job), _figures(client.result_json(job)))
+    seconds = max(1.0, deadline - clock.monotonic())
+    try:
+        with Client(options.service) as client:
+            job = client.submit(problem, name="aqctensor", wall_seconds=seconds)
+            job = client.wait(job, progress=False)
+            if job.state != "succeeded":
+                raise Declined(f"the job {job.id} of {options.service} has {job.state}")
+            return Part(client.result(job), _figures(client.result_json(job)))
+    except ServiceError as error:
+        raise Declined(f"{options.service}: {error}") from error
 
 
 def _figures(result: dict[str, Any]) -> dict[str, Any]:

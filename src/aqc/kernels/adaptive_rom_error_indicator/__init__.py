@@ -13,9 +13,10 @@ step of the full model is taken and the basis enriched.
 Limits: details of residual and calibration are ours where the abstract leaves them open; so are
 mesh, material and loads. Once the basis is enriched the indicator follows the error only loosely,
 and most full steps are taken in a row, where the plate begins to yield. The calibration knows the
-training case alone, whence the indicator is too small or too large elsewhere: see `n_sigma`. The
-cubature is chosen anew at each enrichment, so that no gain in time is claimed at these sizes,
-only that a reduced step touches few points.
+training case alone, whence the indicator is too small or too large elsewhere: see `n_sigma`. A full
+step begins from a reconstructed state (V a, and p by Gappy POD), which is in equilibrium only once
+that step has been made. The cubature is chosen anew at each enrichment, so that no gain in time is
+claimed at these sizes, only that a reduced step touches few points, as few on a finer mesh.
 """
 
 import numpy as np
@@ -161,7 +162,8 @@ KERNEL = Kernel(
             claim="The indicator, of a cost that does not grow with the mesh, follows the error",
             baseline="true error of the run without enrichment, unknown to the calibration",
             measured="same case: correlation of log residual and log error 0.96, 0.91 in the "
-            "calibration; after enrichments it falls to 0.45 and less",
+            "calibration; after enrichments it falls to 0.45 and less. The training case touches "
+            "73, 78 and 72 points on meshes of 288, 1152 and 2592",
             outcome="in part",
         ),
     ),

@@ -14,7 +14,8 @@ from aqc.kernels.causal_pinn._systems import rate
 _DECAY, _DECAY_STEPS = 0.9, 2000
 _FINER = 16
 
-Layers = list[tuple[Any, Any]]
+# Weights and biases by layer; with gates, those of the two encodings that the layers mix.
+Layers = dict[str, list[tuple[Any, Any]]]
 
 
 def causal_weights(losses: jax.Array, eps: Any) -> jax.Array:
@@ -35,31 +36,42 @@ def causal_loss(losses: jax.Array, eps: Any) -> jax.Array:
     return loss
 
 
-def start_layers(shape: tuple[int, ...], learning_rate: float, seed: int) -> tuple[list[Any], Any]:
+def start_layers(
+    shape: tuple[int, ...], learning_rate: float, seed: int, gated: bool = False
+) -> tuple[list[Any], Any]:
     """Return random layers and the optimizer's moments as a list, and their structure."""
     rng = np.random.default_rng(seed)
-    layers = [
-        (
-            (rng.normal(size=(a, b)) * np.sqrt(2 / (a + b))).astype(np.float32),
-            np.zeros(b, np.float32),
-        )
-        for a, b in itertools.pairwise(shape)
-    ]
-    leaves, tree = jax.tree.flatten((layers, _optimizer(learning_rate).init(layers)))
+
+    def draw(a: int, b: int) -> tuple[np.ndarray, np.ndarray]:
+        scale = np.sqrt(2 / (a + b))
+        return (scale * rng.normal(size=(a, b))).astype(np.float32), np.zeros(b, np.float32)
+
+    layers = {"layers": [draw(a, b) for a, b in itertools.pairwise(shape)], "gates": []}
+    if gated:
+        layers["gates"] = [draw(*shape[:2]) for _ in range(2)]
+    leaves, tree = jax.tree.flatten((layers, optimizer_of(learning_rate).init(layers)))
     return list(map(np.asarray, leaves)), tree
 
 
-def _optimizer(learning_rate: Any) -> optax.GradientTransformation:
+def optimizer_of(learning_rate: Any) -> optax.GradientTransformation:
+    """Return Adam with the rate that falls."""
     return optax.adam(lambda count: learning_rate * _DECAY ** (count / _DECAY_STEPS))
+
+
+def forward(layers: Layers, x: jax.Array) -> jax.Array:
+    """Return N(x); with gates h <- (1 - z) U + z V, z = tanh(h W + b), the "modified MLP"."""
+    *hidden, (weight, bias) = layers["layers"]
+    encodings = [jnp.tanh(x @ w + b) for w, b in layers["gates"]]
+    for number, (w, b) in enumerate(hidden):
+        x = jnp.tanh(x @ w + b)
+        if encodings and number:
+            x = (1 - x) * encodings[0] + x * encodings[1]
+    return x @ weight + bias
 
 
 def network(layers: Layers, t: jax.Array, u0: jax.Array, reach: jax.Array) -> jax.Array:
     """Return u(t) = u0 + t N(t) for one time; N sees t scaled to [-1, 1]."""
-    x = jnp.array([2 * t / reach - 1])
-    for weight, bias in layers[:-1]:
-        x = jnp.tanh(x @ weight + bias)
-    weight, bias = layers[-1]
-    return u0 + t * (x @ weight + bias)
+    return u0 + t * forward(layers, jnp.array([2 * t / reach - 1]))
 
 
 def losses_of(
@@ -88,7 +100,7 @@ def train(
 ) -> tuple[list[Any], jax.Array, jax.Array]:
     """Make `count` iterations; return the leaves, the loss and the least weight after them."""
     times = jnp.asarray(times)
-    optimizer = _optimizer(rate_)
+    optimizer = optimizer_of(rate_)
 
     def loss_of(layers: Layers) -> jax.Array:
         return causal_loss(losses_of(layers, times, u0, matrix, exponents), eps)

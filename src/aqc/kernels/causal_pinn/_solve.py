@@ -63,6 +63,7 @@ def solve_causally_steps(
     causal: bool = True,
     width: int = 64,
     depth: int = 3,
+    gated: bool = False,
     learning_rate: float = 2e-3,
     seed: int = 0,
     reference: bool = False,
@@ -78,7 +79,7 @@ def solve_causally_steps(
     Returns:
         `Solution`.
     """
-    _check(eps)
+    check_eps(eps)
     matrix, exponents = terms_of(system, len(u0))
     if np.abs(u0).max() > 1e6:
         raise InputError(
@@ -87,7 +88,7 @@ def solve_causally_steps(
     stages = eps if causal else (0.0,) * len(eps)
     span = t_final / windows
     shape = (1, *(width,) * depth, len(u0))
-    start = functools.partial(start_layers, shape, learning_rate)
+    start = functools.partial(start_layers, shape, learning_rate, gated=gated)
     leaves, tree = start(seed)
     run = functools.partial(
         train, tree=tree, rate_=learning_rate, exponents=tuple(map(tuple, exponents.tolist()))
@@ -179,6 +180,7 @@ def solve_causally(
     causal: bool = True,
     width: Annotated[int, Interval(ge=1, le=128)] = 64,
     depth: Annotated[int, Interval(ge=1, le=4)] = 3,
+    gated: bool = False,
     learning_rate: Annotated[float, Interval(gt=0, le=1)] = 2e-3,
     seed: Annotated[int, Interval(ge=0, le=2**31 - 1)] = 0,
     reference: bool = False,
@@ -202,6 +204,7 @@ def solve_causally(
         causal: Whether there are weights at all; False is the plain method.
         width: Of the layers.
         depth: Hidden layers.
+        gated: The "modified MLP": each layer mixes two encodings of the input.
         learning_rate: Of Adam, times 0.9 every 2000 iterations.
         seed: Of the layers.
         reference: Whether to compare with DOP853.
@@ -238,7 +241,8 @@ def solving_work(
     return float(windows * len(eps) * iterations * n_t * width * (1 + width * (depth - 1)))
 
 
-def _check(eps: tuple[float, ...]) -> None:
+def check_eps(eps: tuple[float, ...]) -> None:
+    """Refuse parameters that do not increase."""
     rises = all(a < b for a, b in itertools.pairwise(eps))
     if not rises or eps[0] < 0 or eps[-1] > 1e12:
         raise InputError(
