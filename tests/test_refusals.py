@@ -18,7 +18,9 @@ CHAIN = {"model": "xxz_chain", "num_qubits": 4}
 TERMS = {"num_qubits": 4, "terms": [["XX", [0, 1], 1.0], ["Z", [3], -0.5]]}
 LINE = {"coupling_map": [[0, 1], [1, 2], [2, 3]]}
 FULL = Problem.build(CHAIN, 1.0, circuit=LINE, initial_state="neel", overlap="dense").to_dict()
-JARGON = re.compile(r"pydantic|https?:|Input should|[Vv]alidat|type=|(value|assertion|type)_error|None|True")
+JARGON = re.compile(
+    r"pydantic|https?:|Input should|[Vv]alidat|type=|(value|assertion|type)_error|None|True"
+)
 
 
 def refuse(data):
