@@ -12,7 +12,7 @@ from aqc.ansatz import Ansatz
 from aqc.checkpoint import Checkpoints
 from aqc.depths import next_depth
 from aqc.errors import InputError
-from aqc.estimate import check_memory, deepest_layers
+from aqc.estimate import check_memory, deepest_layers, estimate
 from aqc.evolved import evolve_within
 from aqc.fit import fit
 from aqc.mps import MPS
@@ -239,7 +239,7 @@ def test_auto_ends_at_the_depth_that_memory_allows(monkeypatch):
 def test_the_deepest_circuit_fits_and_the_next_does_not():
     large = {"model": "xxz_chain", "num_qubits": 50}
     for gigabytes in (2.0, 8.0, 64.0):
-        limits = {"limits": {"memory_gb": gigabytes}}
+        limits = {"limits": {"memory_gb": gigabytes}, "overlap": "exact"}
         asked = Problem.build(large, 1.0, ansatz={"layers": "auto"}, **limits)
         deepest = deepest_layers(asked, 48)
         assert deepest > 5
@@ -249,7 +249,18 @@ def test_the_deepest_circuit_fits_and_the_next_does_not():
                 check_memory(fixed, 48)
 
 
+def test_depth_costs_little_where_the_overlap_is_truncated():
+    """The exact contraction of so many layers would need 10^15 bytes; memory grows linearly."""
+    large = {"model": "xxz_chain", "num_qubits": 50}
+    needed = [
+        estimate(Problem.build(large, 1.0, ansatz={"layers": layers})).memory_bytes
+        for layers in (17, 33, 65)
+    ]
+    assert needed[2] < 4e9
+    assert needed[2] - needed[1] == pytest.approx(2 * (needed[1] - needed[0]), rel=0.1)
+
+
 def test_memory_for_the_deepest_of_a_sweep_is_refused_before_any_work():
     with pytest.raises(InputError, match="for 31 layers") as refused:
-        compile_evolution(xxz(50), 1.0, ansatz={"layers": [3, 31]})
+        compile_evolution(xxz(50), 1.0, ansatz={"layers": [3, 31]}, overlap="exact")
     assert refused.value.pointer == "/limits/memory_gb"

@@ -79,6 +79,7 @@ def test_memory_is_never_above_the_estimate_and_at_most_twice_below():
         (XXZ, 50, 1.0, 3),
         (XXZ, 50, 1.0, 9),
         (XXZ, 50, 1.0, 13),
+        (XXZ, 50, 1.0, 25),  # truncated
         (XXZ, 100, 1.0, 11),
         (TILTED, 200, 1.0, 5),
         (XXZ, 200, 0.7, 9),
