@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator
 from scipy.linalg import expm
 
-from aqc import certify_unitary as module
+from aqc.certify import certify
 from aqc.certify_unitary import certify_unitary
 from aqc.errors import InputError
 from aqc.interop.qiskit import evolution_gate
@@ -41,7 +42,7 @@ def worst_input(made: np.ndarray, truth: np.ndarray) -> float:
 @pytest.mark.parametrize("dense", [True, False])
 def test_certificate_is_the_truth_by_either_road(monkeypatch, dense):
     if not dense:
-        monkeypatch.setattr(module, "_DENSE_QUBITS", 0)
+        monkeypatch.setattr(sys.modules["aqc.certify_unitary"], "_DENSE_QUBITS", 0)
     for num_qubits, time in ((2, 0.3), (4, 0.15), (6, 0.1)):
         chain = random_chain(num_qubits, seed=num_qubits)
         circuit = trotter(num_qubits, chain, time)
@@ -70,7 +71,7 @@ def test_powers_are_measured_where_few_and_bounded_everywhere(monkeypatch):
     circuit = trotter(5, chain, time)
     made, truth = matrices(circuit, chain, time)
     few = certify_unitary(circuit, chain, time, powers=(1, 3, 7))
-    monkeypatch.setattr(module, "_DENSE_QUBITS", 0)
+    monkeypatch.setattr(sys.modules["aqc.certify_unitary"], "_DENSE_QUBITS", 0)
     target = propagate_within(chain, time, tolerance=1e-9, max_bond=256)
     many = certify_unitary(circuit, chain, time, target, powers=(1, 3, 7))
     for measured, bounded in zip(few.powers, many.powers, strict=True):
@@ -98,6 +99,12 @@ def test_spectral_distance_of_near_and_far_unitaries():
         unitary = (frame * np.exp(1j * phases)) @ frame.conj().T
         arc = phases.max() - phases.min()
         assert spectral_distance(unitary) == pytest.approx(2 * np.sin(arc / 4), rel=1e-9)
+
+
+def test_an_operator_is_no_state():
+    target = propagate_within(random_chain(3, seed=0), 0.1, tolerance=1e-6, max_bond=64)
+    with pytest.raises(InputError, match="use `certify_unitary`"):
+        certify(QuantumCircuit(3), target)
 
 
 def test_another_number_of_qubits_is_refused():

@@ -144,7 +144,11 @@ def test_certify_refuses_what_it_cannot_measure(tmp_path):
 
 def test_problem_that_needs_too_much_memory_is_refused(tmp_path):
     path = tmp_path / "problem.json"
-    path.write_text(json.dumps({**LONG, "ansatz": {"layers": 31}, "limits": {"memory_gb": 1}}))
+    path.write_text(
+        json.dumps(
+            {**LONG, "overlap": "exact", "ansatz": {"layers": 31}, "limits": {"memory_gb": 1}}
+        )
+    )
     result = call("compile", path, "--out", tmp_path / "out", "--quiet")
     assert refused(result, f"{path}: /limits/memory_gb: ", "predicted")
     assert not (tmp_path / "out").exists()

@@ -7,7 +7,7 @@ import pytest
 from qiskit.quantum_info import Operator, Statevector
 from scipy.linalg import expm
 
-from aqc import compile_evolution
+from aqc import compile_evolution, compile_times
 from aqc.errors import InputError
 from aqc.gates import pauli
 from aqc.hamiltonian import Hamiltonian
@@ -164,3 +164,18 @@ def test_pauli_letters_keep_their_order():
     result = compile_evolution(chain, 1.0, mode="unitary", ansatz={"layers": 2})
     truth = expm(-0.4j * pauli("XZI") - 0.3j * pauli("IIY"))
     assert abs(Operator(result.circuit.reverse_bits()).data - truth).max() < 1e-9
+
+
+def test_several_times_are_several_unitaries():
+    settings = {"ansatz": {"layers": 3}, "goal": {"infidelity": 1e-7}}
+    found = compile_times(MODEL, [0.1, 0.2], mode="unitary", **settings)
+    hamiltonian = Problem.build(MODEL, 0.1).to_hamiltonian().to_dense()
+    for time, result in zip((0.1, 0.2), found, strict=True):
+        made = Operator(result.circuit.reverse_bits()).data
+        infidelity = 1 - abs(np.vdot(expm(-1j * time * hamiltonian), made) / 16) ** 2
+        assert infidelity <= result.certificate.infidelity_bound < 1e-5
+
+
+def test_truncated_overlaps_are_of_states():
+    with pytest.raises(InputError, match=re.escape('`overlap` = "truncated"')):
+        compile_evolution(MODEL, 0.1, mode="unitary", overlap="truncated", ansatz={"layers": 2})

@@ -1,6 +1,5 @@
 """Batches: jobs made of one template, stored, counted and cancelled together."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -182,13 +181,19 @@ class Batches:
                     f"All jobs of a batch must be finished for it to be deleted, but "
                     f"{len(waiting)} are not."
                 )
+            artifact = tables.artifact
+            files = connection.execute(
+                sa.select(artifact.c.job_id, artifact.c.path)
+                .join(job)
+                .where(job.c.batch_id == batch_id)
+            ).all()
             connection.execute(sa.delete(job).where(job.c.batch_id == batch_id))
             connection.execute(sa.delete(tables.batch).where(tables.batch.c.id == batch_id))
         ids = [row.id for row in rows]
         if ids:
             self._store.queue.forget(ids)
         for job_id in ids:
-            shutil.rmtree(self._store.jobs_dir / job_id, ignore_errors=True)
+            self._store.files.forget(job_id, [row.path for row in files if row.job_id == job_id])
 
 
 def _turn(

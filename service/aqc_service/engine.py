@@ -131,6 +131,11 @@ class Engine:
         alive = set(alive)
         return self._held(lambda executor: executor not in alive)
 
+    def taken(self, alive: Iterable[str]) -> dict[str, list[str]]:
+        """Return the jobs that these workers hold, by queue."""
+        alive = set(alive)
+        return self._held(lambda executor: executor in alive)
+
     def held(self, worker_id: str) -> dict[str, list[str]]:
         """Return the jobs that a worker holds, by queue."""
         return self._held(lambda executor: executor == worker_id)

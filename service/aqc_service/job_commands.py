@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import os
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -161,7 +162,7 @@ def result(
 @contextlib.contextmanager
 def _client(url: str) -> Iterator[Client]:
     """Yield a client; what the service refuses becomes a line and exit code 1."""
-    with Client(url) as client:
+    with Client(url, key=os.environ.get("AQC_KEY")) as client:
         try:
             yield client
         except ServiceError as error:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
+import sqlalchemy as sa
 import structlog
 
 from aqc_service.artifacts import attempt_directory, attempts_before, collect
 from aqc_service.attempts import Attempts
 from aqc_service.database import StorageError
+from aqc_service.files import Files
 from aqc_service.nursery import Nursery
 from aqc_service.protocol import LIBRARIES_MEMORY, Task
 from aqc_service.records import Artifact, Job
@@ -50,6 +52,7 @@ class JobRunner:
     ):
         self._worker_id, self._attempts, self._nursery = worker_id, attempts, nursery
         self._settings, self._on_stale, self._on_end = settings, on_stale, on_end
+        self._kept = Files(settings.jobs_dir, settings.artifacts_url)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._busy = 0
@@ -77,7 +80,7 @@ class JobRunner:
         while True:
             try:
                 return act()
-            except (StorageError, OSError) as error:
+            except (StorageError, sa.exc.SQLAlchemyError, OSError) as error:
                 log.error("storage failed; trying again", error=str(error))
                 time.sleep(_RETRY_SECONDS)
 
@@ -206,7 +209,8 @@ class JobRunner:
 
     def _files(self, job: Job, name: str) -> list[Artifact]:
         jobs_dir = self._settings.jobs_dir
-        return collect(job.id, attempt_directory(jobs_dir, job.id, job.attempt) / name, jobs_dir)
+        directory = attempt_directory(jobs_dir, job.id, job.attempt) / name
+        return self._kept.keep(collect(job.id, directory, jobs_dir))
 
     def _best(self, job: Job, outcome: Outcome) -> list[Artifact]:
         """Return the files of the best circuit so far, of this attempt or an earlier one."""
@@ -214,4 +218,4 @@ class JobRunner:
         if best is None:
             return []
         directory = (self._settings.jobs_dir / best["files"]["result.json"]).parent
-        return collect(job.id, directory, self._settings.jobs_dir)
+        return self._kept.keep(collect(job.id, directory, self._settings.jobs_dir))

@@ -17,6 +17,7 @@ from aqc_service.attempts import Attempts
 from aqc_service.creation import release_all
 from aqc_service.database import now, reading, writing
 from aqc_service.engine import Engine
+from aqc_service.files import Files
 from aqc_service.retention import sweep
 from aqc_service.settings import ServiceSettings
 from aqc_service.store import Store
@@ -45,8 +46,12 @@ class Reaper:
         self._lock = filelock.FileLock(settings.data_dir / "reaper.lock", blocking=False)
         self._grace = timedelta(seconds=settings.grace_seconds)
         self._keep_days = settings.keep_days
-        self._store = Store(database, settings.jobs_dir, engine, settings.grace_seconds)
+        files = Files(settings.jobs_dir, settings.artifacts_url)
+        self._store = Store(
+            database, settings.jobs_dir, engine, settings.grace_seconds, files=files
+        )
         self._sweep_at = 0.0
+        self._unstarted: dict[str, float] = {}  # job to when that was first seen
 
     def __call__(self) -> None:
         """Declare silent workers dead and queue their jobs again."""
@@ -66,10 +71,29 @@ class Reaper:
                     )
             for queue, job_ids in self._engine.orphans(alive).items():
                 self._engine.hand_back(job_ids, queue)
+            self._return_unstarted(alive)
             release_all(self._database, self._engine)
             if time.monotonic() >= self._sweep_at:
                 sweep(self._store, self._keep_days)
                 self._sweep_at = time.monotonic() + _SWEEP_SECONDS
+
+    def _return_unstarted(self, alive: set[str]) -> None:
+        """Queue jobs again that a worker took and never began.
+
+        That happens when the connection breaks after the database has noted who took a job, and
+        before the worker hears of it.
+        """
+        taken = {id: queue for queue, ids in self._engine.taken(alive).items() for id in ids}
+        job = tables.job
+        with reading(self._database) as connection:
+            waiting = sa.select(job.c.id).where(job.c.id.in_(list(taken)), job.c.state == "queued")
+            unstarted = set(connection.scalars(waiting))
+        at = time.monotonic()
+        self._unstarted = {id: self._unstarted.get(id, at) for id in unstarted}
+        for job_id, since in self._unstarted.items():
+            if at - since > self._grace.total_seconds():
+                log.warning("job taken by a worker but never begun", job_id=job_id)
+                self._engine.hand_back([job_id], taken[job_id])
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[bool]:

@@ -31,6 +31,9 @@ class ServiceSettings(BaseSettings):
     database_url: str | None = None
     """SQLAlchemy's address of a PostgreSQL database; SQLite in `data_dir` without it."""
 
+    artifacts_url: str | None = None
+    """s3://bucket/prefix for the files of finished jobs; in `data_dir` without it."""
+
     host: str = "127.0.0.1"
     """Address that the API listens on."""
 

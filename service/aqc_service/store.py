@@ -1,7 +1,6 @@
 """What the API and the page know of jobs: create, read, cancel, retry, delete."""
 
 import hashlib
-import shutil
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from aqc_service import accounts, tables, tally
 from aqc_service.changes import move, to_job
 from aqc_service.creation import Caller, IdempotencyConflict, JobQueue, NewJob, insert_jobs
 from aqc_service.database import make_data_directory, now, open_engine, reading, writing
+from aqc_service.files import Files
 from aqc_service.records import Artifact, Event, Job, Worker
 from aqc_service.settings import ServiceSettings
 from aqc_service.states import TERMINAL
@@ -34,6 +34,7 @@ class Store:
         queue: Hands jobs to workers.
         grace_seconds: A worker silent for so long is not counted as alive.
         caller: Whose jobs it shows and makes; those of others are not there.
+        files: Where the files of finished jobs lie; in `jobs_dir` without it.
     """
 
     def __init__(
@@ -43,16 +44,19 @@ class Store:
         queue: JobQueue,
         grace_seconds: float = 5.0,
         caller: Caller = Caller(),  # noqa: B008 - frozen
+        files: Files | None = None,
     ):
         self.engine = engine
         self.jobs_dir = jobs_dir
         self.queue = queue
         self.caller = caller
+        self.files = files or Files(jobs_dir)
         self._grace = timedelta(seconds=grace_seconds)
 
     def of(self, caller: Caller) -> "Store":
         """Return this store as a caller sees it."""
-        return Store(self.engine, self.jobs_dir, self.queue, self._grace.total_seconds(), caller)
+        grace = self._grace.total_seconds()
+        return Store(self.engine, self.jobs_dir, self.queue, grace, caller, self.files)
 
     def mine(self, owner: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
         """Return the condition that a row is the caller's."""
@@ -69,7 +73,8 @@ class Store:
 
         make_data_directory(settings.data_dir)
         engine = open_engine(settings.url)
-        return cls(engine, settings.jobs_dir, Engine(settings), settings.grace_seconds)
+        files = Files(settings.jobs_dir, settings.artifacts_url)
+        return cls(engine, settings.jobs_dir, Engine(settings), settings.grace_seconds, files=files)
 
     def close(self) -> None:
         """Give back all connections."""
@@ -293,9 +298,13 @@ class Store:
                 return False
             if state not in TERMINAL:
                 raise JobNotFinished(f"The job must be finished to be deleted, but is {state}.")
+            artifact = tables.artifact
+            paths = list(
+                connection.scalars(sa.select(artifact.c.path).where(artifact.c.job_id == job_id))
+            )
             connection.execute(sa.delete(tables.job).where(tables.job.c.id == job_id))
         self.queue.forget([job_id])
-        shutil.rmtree(self.jobs_dir / job_id, ignore_errors=True)
+        self.files.forget(job_id, paths)
         return True
 
     def artifacts(self, job_id: str) -> Sequence[Artifact]:

@@ -29,6 +29,7 @@ __all__ = [
     "UnsupportedGateError",
     "__version__",
     "certify",
+    "certify_unitary",
     "compile_circuit",
     "compile_evolution",
     "compile_problem",
@@ -54,6 +55,7 @@ _HOME = {
     "TruncationError": "aqc.errors",
     "UnsupportedGateError": "aqc.errors",
     "certify": "aqc.certify",
+    "certify_unitary": "aqc.certify_unitary",
     "compile_circuit": "aqc.compile",
     "compile_evolution": "aqc.compile",
     "compile_problem": "aqc.compile",
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     __version__: str
     from aqc.ansatz import Ansatz
     from aqc.certify import Certificate, certify
+    from aqc.certify_unitary import certify_unitary
     from aqc.compile import (
         compile_circuit,
         compile_evolution,

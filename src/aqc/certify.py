@@ -147,6 +147,8 @@ def measure(
     from aqc.interop.aer import fuse
 
     num_qubits = target.mps.num_qubits
+    if target.mps.tensors[0].shape[1] != 2:
+        raise InputError("`target` must be a state, but is an operator; use `certify_unitary`.")
     if circuit.num_qubits != num_qubits:
         raise InputError(
             f"`circuit` must have {num_qubits} qubits, as the target has, "

@@ -62,8 +62,8 @@ def as_matrix(state: MPS) -> np.ndarray:
         shape (2**n, 2**n) or (2**n, 1); site 0 is the leftmost Kronecker factor.
 
     Example:
-        >>> as_matrix(MPS.product(np.tile(np.eye(2) / 2**0.5, (3, 1, 1)))).diagonal().sum() ** 2
-        (8+0j)
+        >>> as_matrix(MPS.product(bell_pairs(2))).real.round(12).diagonal().tolist()
+        [0.5, 0.5, 0.5, 0.5]
     """
     n = state.num_qubits
     legs = state.to_dense().reshape((2, state.tensors[0].shape[1] // 2) * n)

@@ -58,7 +58,7 @@ def propagate_within(
     Example:
         >>> chain = Hamiltonian.from_terms(4, [("XX", (j, j + 1), 1.0) for j in range(3)])
         >>> propagate_within(chain, 0.5, tolerance=1e-6, max_bond=16).mps.max_bond
-        4
+        2
     """
     check_phases(hamiltonian, time)
     allowed = float(np.arcsin(np.sqrt(tolerance)))

@@ -142,7 +142,9 @@ def _warm(problem: Problem, before: CompileResult | None) -> Callable[[int], lis
 def _target(
     problem: Problem, earlier: Target | None, before: CompileResult | None, last: float | None
 ) -> Target:
-    """Return the target of a time, evolved from the one before it."""
+    """Return the target of a time, evolved from the one before it; an operator from the start."""
+    if problem.mode == "unitary":
+        return make_target(problem)
     evolution = problem.evolution()
     assert evolution is not None
     assert last is not None

@@ -128,18 +128,30 @@ def test_refusals(changed, sentence):
 
 
 @pytest.mark.slow
-def test_a_front_of_allen_and_cahn_is_solved():
+def test_a_front_of_allen_and_cahn_over_five_seeds():
     """Diffusion of 0.01 for the paper's 1e-4, and a time of 0.5: a size for one core."""
     x = -1 + 2 * np.arange(64) / 64
-    found = solve_field_causally(
-        {"diffusion": 0.01, "reaction": [0.0, 5.0, 0.0, -5.0]},
-        x**2 * np.cos(np.pi * x),
-        2.0,
-        0.5,
-        n_t=16,
-        eps=(0.1, 1.0, 10.0),
-        iterations=3000,
-        width=24,
-        reference=True,
+    equation = {"diffusion": 0.01, "reaction": [0.0, 5.0, 0.0, -5.0]}
+    options = {"n_t": 16, "eps": (0.1, 1.0, 10.0), "iterations": 1500, "width": 24}
+    causal, plain = (
+        [
+            solve_field_causally(
+                equation,
+                x**2 * np.cos(np.pi * x),
+                2.0,
+                0.5,
+                causal=causal,
+                seed=seed,
+                reference=True,
+                **options,
+            ).error
+            for seed in range(5)
+        ]
+        for causal in (True, False)
     )
-    assert found.error < 0.05
+    assert np.median(causal) < 0.03
+    assert max(causal) < 0.08
+    # At this size plain training comes near as well: the causal gain is not in every seed.
+    assert np.median(plain) < 0.1
+    assert np.median(causal) < np.median(plain)
+    assert (np.array(causal) > plain).any()

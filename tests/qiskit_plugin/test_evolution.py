@@ -71,8 +71,8 @@ def check_random(num_qubits: int, seed: int, time: float) -> bool:
     return True
 
 
-def test_random_chains_stay_within_bound_and_tolerance():
-    assert all(check_random(num_qubits, seed, 0.05) for num_qubits, seed in ((3, 0), (5, 3)))
+def test_a_random_chain_stays_within_bound_and_tolerance():
+    assert check_random(4, 0, 0.05)
 
 
 @pytest.mark.slow

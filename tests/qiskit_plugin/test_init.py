@@ -93,6 +93,8 @@ def test_a_circuit_brings_its_own_options():
         ({"tolerance": 2}, "`tolerance` must be between 0 and 1, but is 2"),
         ({"tolerance": "0.1"}, "`tolerance` must be a"),
         ({"layers": "many"}, "`ansatz.layers` must be an integer"),
+        ({"device": "torino"}, '`device` must be true or false, but is "torino"'),
+        ({"device": True}, "needs a device with known errors"),
         ({"timeout": 0}, "`timeout` must be between 0 and 1e\\+09, but is 0"),
         ({"seed": -1}, "`seed` must be at least 0"),
         (0.1, "must be a mapping, but are 0.1"),

@@ -74,6 +74,23 @@ def test_compiled_beats_trotter_on_a_noisy_device(level):
 
 
 @pytest.mark.slow
+def test_the_depth_chosen_for_the_device_beats_the_one_that_reaches_one_percent():
+    n, backend = 10, generic(10)
+    simulator = AerSimulator.from_backend(backend, method="density_matrix", max_parallel_threads=1)
+    manager = generate_preset_pass_manager(
+        optimization_level=3, backend=backend, seed_transpiler=1, init_method="aqctensor"
+    )
+    made = []
+    for options in ({"tolerance": 0.01}, {"tolerance": 0.1, "device": True}):
+        asked = circuit(n)
+        asked.metadata = {OPTIONS: options}
+        made.append(manager.run(asked))
+    close, chosen = (noisy_fidelity(one, evolved(xxz(n), neel(n), TIME), simulator) for one in made)
+    assert made[1].depth(two_qubit) < made[0].depth(two_qubit)
+    assert chosen > close + 0.02
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [2, 3])
 @pytest.mark.parametrize("n", [8, 10])
 def test_compiled_beats_trotter_on_larger_noisy_devices(n, level):

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -202,9 +201,12 @@ def _result_file(store: Store, job: Job, name: str, best_so_far: bool) -> _File:
     artifact = _artifact(store, job.id, name)
     if job.state == "succeeded" and artifact is not None:
         return _final(store, artifact)
+    # What a job that ended early came to lies where its worker wrote it, or among its artifacts.
     best = (job.best or {}).get("files", {}).get(name)
+    if best is not None and artifact is not None:
+        best = artifact.path
     if best is not None and (best_so_far or job.state == "cancelled"):
-        content = _read(store.jobs_dir / best)
+        content = _read(store, best)
         return _File(content, hashlib.sha256(content).hexdigest(), final=False)
     raise _no_result(job, name, offered=best is not None)
 
@@ -230,12 +232,12 @@ def _artifact(store: Store, job_id: str, name: str) -> Artifact | None:
 
 
 def _final(store: Store, artifact: Artifact) -> _File:
-    return _File(_read(store.jobs_dir / artifact.path), artifact.sha256, final=True)
+    return _File(_read(store, artifact.path), artifact.sha256, final=True)
 
 
-def _read(path: Path) -> bytes:
+def _read(store: Store, path: str) -> bytes:
     try:
-        return path.read_bytes()
+        return store.files.read(path)
     except FileNotFoundError:
         raise Refusal(404, "The file is gone: the job was deleted meanwhile.") from None
 

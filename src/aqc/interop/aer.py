@@ -127,8 +127,8 @@ def simulate_unitary(circuit: QuantumCircuit) -> np.ndarray:
     Example:
         >>> circuit = QuantumCircuit(2, global_phase=np.pi)
         >>> _ = circuit.x(0)
-        >>> simulate_unitary(circuit)[2].real.round(12).tolist()
-        [-1.0, 0.0, 0.0, 0.0]
+        >>> float(simulate_unitary(circuit)[2, 0].real.round(12))
+        -1.0
     """
     plain = circuit.copy_empty_like()
     for gate, qubits in _small_gates(circuit):

@@ -127,7 +127,7 @@ class Compile(HighLevelSynthesisPlugin):
         """Return the circuit, or None.
 
         Raises:
-            InputError: If an option is unknown.
+            InputError: If an option is refused.
         """
         if not isinstance(high_level_object, TimeEvolvedState):
             return None
@@ -146,7 +146,7 @@ class Compile(HighLevelSynthesisPlugin):
 
         fields = high_level_object.problem.to_dict()
         fields = {name: fields[name] for name in ("hamiltonian", "time", "initial_state")}
-        problem = Problem.from_dict({**fields, **chosen.settings()})
+        problem = Problem.from_dict({**fields, **chosen.for_target(target)})
         result = attempt(lambda report: compile_problem(problem, progress=report), chosen)
         if isinstance(result, str):
             logger.warning("TimeEvolvedState is not compiled: %s", result)

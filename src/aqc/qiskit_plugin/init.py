@@ -20,6 +20,8 @@ from qiskit.transpiler.preset_passmanagers.plugin import (
 )
 
 if TYPE_CHECKING:
+    from qiskit.transpiler import Target
+
     from aqc.qiskit_plugin.prefix import Part
     from aqc.qiskit_plugin.states import Compiled
 
@@ -46,6 +48,7 @@ class CompilePrefix(TransformationPass):
     "infidelity_bound" is that of the state.
 
     Args:
+        target: The transpiler's, whose errors the option `device` asks for.
         **options: As `aqc.qiskit_plugin.state_options.Options` lists them; a circuit's own, in
             `circuit.metadata["aqctensor"]`, come first.
 
@@ -63,15 +66,16 @@ class CompilePrefix(TransformationPass):
         True
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, target: "Target | None" = None, **options: Any) -> None:
         super().__init__()
+        self.target = target
         self.options = options
 
     def run(self, dag: DAGCircuit) -> DAGCircuit:
         """Return the circuit with its prefix compiled.
 
         Raises:
-            InputError: If an option is unknown.
+            InputError: If an option is refused.
         """
         from aqc.qiskit_plugin.prefix import find_prefix
         from aqc.qiskit_plugin.state_options import Options
@@ -85,7 +89,7 @@ class CompilePrefix(TransformationPass):
         for refusal in prefix.refusals:
             left.append({"qubits": list(refusal.qubits), "reason": refusal.reason})
         for part in prefix.parts:
-            made = compile_part(part, options)
+            made = compile_part(part, options, self.target)
             qubits = [dag.find_bit(qubit).index for qubit in part.qubits]
             if isinstance(made, str):
                 left.append({"qubits": qubits, "reason": made})
@@ -132,8 +136,9 @@ class InitStage(PassManagerStagePlugin):
                 "nothing is compiled at optimization level %d; use 2 or 3", optimization_level
             )
         else:
-            seed = pass_manager_config.seed_transpiler
-            stage.append(CompilePrefix(**({} if seed is None else {"seed": seed})))
+            chosen = pass_manager_config.seed_transpiler
+            seed = {} if chosen is None else {"seed": chosen}
+            stage.append(CompilePrefix(pass_manager_config.target, **seed))
         if default is not None:
             stage += default
         return stage

@@ -16,6 +16,8 @@ from aqc.qiskit_plugin.prefix import Part
 from aqc.qiskit_plugin.state_options import Options
 
 if TYPE_CHECKING:
+    from qiskit.transpiler import Target
+
     from aqc.hamiltonian import Hamiltonian
     from aqc.progress import Progress, Report
     from aqc.result import CompileResult
@@ -40,23 +42,27 @@ class Compiled:
     record: dict[str, Any]
 
 
-def compile_part(part: Part, options: Options) -> Compiled | str:
+def compile_part(part: Part, options: Options, target: "Target | None" = None) -> Compiled | str:
     """Compile a part of a prefix, or say in a sentence why it stays as it is.
 
     Args:
         part: Of a prefix.
         options: What the user chose.
+        target: The transpiler's, whose errors `options.device` asks for.
 
     Raises:
+        InputError: If the errors are asked for and not known.
         KeyboardInterrupt: If the user stopped the optimization.
     """
     from aqc.compile import compile_circuit, compile_evolution
+
+    settings = options.for_target(target)
 
     if part.kind == "rotations":
         qubits = line_of(part.qubits, [tuple(n.qargs) for n in part.nodes if len(n.qargs) == 2])
         circuit = part.circuit(qubits or part.qubits)
         kept = attempt(
-            lambda report: compile_circuit(circuit, progress=report, **options.settings()), options
+            lambda report: compile_circuit(circuit, progress=report, **settings), options
         )
         if isinstance(kept, str):
             return kept
@@ -71,9 +77,7 @@ def compile_part(part: Part, options: Options) -> Compiled | str:
         order = list(part.qubits)
     else:
         fields, order = _evolution(part)
-    kept = attempt(
-        lambda report: compile_evolution(**fields, progress=report, **options.settings()), options
-    )
+    kept = attempt(lambda report: compile_evolution(**fields, progress=report, **settings), options)
     return kept if isinstance(kept, str) else Compiled(kept.circuit, order, record(kept))
 
 

@@ -95,7 +95,12 @@ KERNEL = Kernel(
         ),
         Operation(
             profile_gradients,
-            example={"x": _TOKENS[:, :8].tolist(), "depth": 12, "rules": ["vanilla", "mgt"]},
+            example={
+                "x": _TOKENS[:, :8].tolist(),
+                "depth": 12,
+                "rules": ["vanilla", "mgt"],
+                "mlp": False,
+            },
             work=gradient_work,
             unit="multiplications (4 rules x seeds x depth x those of a layer)",
             inline_max=1e10,
