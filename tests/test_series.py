@@ -16,9 +16,9 @@ SETTINGS = {"initial_state": "neel", "goal": {"infidelity": 1e-3}}
 def test_every_time_is_reached_within_its_own_tolerance():
     seen = []
     results = compile_times(
-        MODEL, [0.3, 0.5, 0.7], on_result=seen.append, ansatz={"layers": "auto"}, **SETTINGS
+        MODEL, [0.3, 0.6], on_result=seen.append, ansatz={"layers": "auto"}, **SETTINGS
     )
-    assert [result.problem.time for result in results] == [0.3, 0.5, 0.7]
+    assert [result.problem.time for result in results] == [0.3, 0.6]
     assert list(results) == seen
     layers = [result.chosen.layers for result in results]
     assert layers == sorted(layers)
@@ -26,7 +26,7 @@ def test_every_time_is_reached_within_its_own_tolerance():
         assert result.certificate.infidelity <= 1e-3
         assert result.target.infidelity_bound <= result.problem.target.tolerance
     # The search goes on from the depth before: nothing shallower is tried again.
-    assert min(depth.layers for depth in results[-1].depths) >= layers[1]
+    assert min(depth.layers for depth in results[-1].depths) >= layers[0]
     assert results[-1].chosen.start in ("earlier", "shallower", "own")
 
 

@@ -86,6 +86,7 @@ def test_chosen_bonds_lose_about_what_they_may():
     assert truncated(ansatz, target, data.segments)[1] < 1e-3
 
 
+@pytest.mark.slow
 def test_single_precision_rounds_and_nothing_else():
     ansatz, target = quench(10, 5, 32)
     exact, _ = value_and_gradient(ansatz, target, "exact")
