@@ -43,7 +43,7 @@ def encode_window(x: np.ndarray, blocks: list[EncoderBlock], heads: int) -> np.n
     return x
 
 
-@pytest.mark.parametrize(("depth", "heads", "recycled"), [(2, 1, None), (2, 4, 13), (4, 2, 17)])
+@pytest.mark.parametrize(("depth", "heads", "recycled"), [(2, 4, 13), (3, 2, None)])
 def test_the_encoder_is_the_regular_one_of_every_window(
     depth: int, heads: int, recycled: int | None
 ) -> None:
@@ -55,11 +55,10 @@ def test_the_encoder_is_the_regular_one_of_every_window(
     expected = [encode_window(seen[t : t + window], blocks, heads)[-1] for t in range(34)]
     assert np.ptp(expected) > 1
     np.testing.assert_allclose(found.y, expected, rtol=0, atol=1e-12)
-    for cut in (7,):
-        first = encode_continually(x[:cut], blocks, window, heads, positions)
-        second = encode_continually(x[cut:], blocks, window, heads, positions, first.state)
-        both = np.concatenate([first.y, second.y])
-        np.testing.assert_allclose(both, found.y, rtol=0, atol=1e-13)
+    first = encode_continually(x[:20], blocks, window, heads, positions)
+    second = encode_continually(x[20:], blocks, window, heads, positions, first.state)
+    both = np.concatenate([first.y, second.y])
+    np.testing.assert_allclose(both, found.y, rtol=0, atol=1e-13)
 
 
 def test_multiplications_of_two_blocks() -> None:

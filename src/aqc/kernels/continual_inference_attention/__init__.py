@@ -138,7 +138,7 @@ KERNEL = Kernel(
             claim="The continual forms answer exactly as the windowed network does.",
             baseline="softmax over each window; convolution of the whole stream",
             measured="512 standard normal tokens, d = 64, windows of 64 and 120: all three agree "
-            "to 1e-12, encoders of two and four blocks likewise; beyond score differences that "
+            "to 1e-12, encoders of two and three blocks likewise; beyond score differences that "
             "doubles can carry the retroactive form refuses",
             outcome="reproduced",
         ),
