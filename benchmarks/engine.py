@@ -33,6 +33,7 @@ from aqc.methods import METHODS
 from aqc.models import MODELS
 from aqc.mps import MPS, normalized
 from aqc.objective import evaluate
+from aqc.points import nearest_point
 from aqc.tebd import evolve
 from aqc.threads import one_blas_thread
 
@@ -81,7 +82,8 @@ def neel(num_qubits: int) -> np.ndarray:
 def compile_evaluation(ansatz: Ansatz, target: MPS, dtype: type) -> tuple[float, Callable[[], Any]]:
     """Return the seconds that tracing and XLA take, and a call of value and gradient."""
     data = overlap.prepare(ansatz, target, "exact", np.dtype(dtype))
-    point, still = np.asarray(ansatz.blocks, dtype), np.zeros((len(ansatz.blocks), 15))
+    point = nearest_point(ansatz.blocks, ansatz.block).astype(dtype)
+    still = np.zeros((len(point), 15))
     options = {"objective": "log_density", "block": "su4", "num_qubits": ansatz.num_qubits}
     began = time.perf_counter()
     run = evaluate.lower(point, still, data, **options).compile()

@@ -186,7 +186,9 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path):
 def test_memory_is_refused_before_any_work():
     seen = []
     with pytest.raises(InputError, match="`limits.memory_gb` must cover the predicted") as refused:
-        compile_evolution(xxz(50), 1.0, ansatz={"layers": 31}, progress=seen.append)
+        compile_evolution(
+            xxz(50), 1.0, overlap="exact", ansatz={"layers": 31}, progress=seen.append
+        )
     assert refused.value.pointer == "/limits/memory_gb"
     assert [event.stage for event in seen] == ["import"]
 

@@ -128,14 +128,17 @@ def test_time_counts_evaluations_and_depths():
 
 def test_auto_is_told_for_the_deepest_that_fits():
     for gigabytes in (1.0, 8.0):
-        told = estimate(built(XXZ, 50, 0.8, "auto", limits={"memory_gb": gigabytes}))
+        told = estimate(
+            built(XXZ, 50, 0.8, "auto", overlap="exact", limits={"memory_gb": gigabytes})
+        )
         assert told.fits
-        deeper = built(XXZ, 50, 0.8, told.layers + 2, limits={"memory_gb": gigabytes})
+        limits = {"memory_gb": gigabytes}
+        deeper = built(XXZ, 50, 0.8, told.layers + 2, overlap="exact", limits=limits)
         assert not estimate(deeper).fits
 
 
 def test_what_cannot_fit_is_refused_by_the_same_sentence():
-    problem = built(XXZ, 50, 1.0, 31, limits={"memory_gb": 8})
+    problem = built(XXZ, 50, 1.0, 31, overlap="exact", limits={"memory_gb": 8})
     told = estimate(problem)
     assert not told.fits
     assert told.to_dict()["fits"] is False

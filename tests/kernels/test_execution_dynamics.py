@@ -243,6 +243,16 @@ def test_the_papers_claims_at_a_smaller_size(seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_twice_the_steps_do_not_learn_the_sums_of_two(seed: int) -> None:
+    """0.99 was hoped for; seen 0.89 to 0.95 over sums of one and of two."""
+    found = modular_addition_dynamics((1, 2), steps=3000, seed=seed)
+    assert 0.85 < found.accuracy[-5:].mean() < 0.98
+    assert found.dimensions.max() <= 4
+    assert found.outside.min() >= 0.92
+
+
+@pytest.mark.slow
 def test_a_transformer_with_two_layer_networks_is_measured_too() -> None:
     found = modular_addition_dynamics((1, 2), mlp=True, steps=500)
     # The paper says that they disrupt the collapse; a report of it, not a claim.

@@ -31,7 +31,7 @@ TAKER = """
 import os, sys
 from aqc_service.attempts import Attempts
 from aqc_service.database import open_engine
-from aqc_service.engine import QUEUES, Engine
+from aqc_service.engine import Engine
 from aqc_service.settings import ServiceSettings
 settings, name, act = ServiceSettings(), sys.argv[1], sys.argv[2]
 attempts = Attempts(open_engine(settings.url))
@@ -44,7 +44,7 @@ def run(job_id):
         os.write(1, f"{job_id}\\n".encode())
         attempts.finish(job, "succeeded", wall_seconds=0.0, cpu_seconds=0.0)
 engine = Engine(settings)
-engine.start_worker(name, QUEUES, run)
+engine.start_worker(name, ["cpu"], run)
 os.write(1, b"ready\\n")
 sys.stdin.readline()
 engine.stop_worker()

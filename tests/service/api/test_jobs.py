@@ -87,7 +87,11 @@ def test_what_is_not_json_is_400(api, store, body, fragment):
     [
         ({"time": "soon"}, "/time", "`time` must be a number"),
         ({"tme": 1}, "/tme", "did you mean `time`?"),
-        ({"nam": "x"}, "/nam", 'seed, name, tags, priority, but not "nam"; did you mean `name`?'),
+        (
+            {"nam": "x"},
+            "/nam",
+            'seed, name, tags, priority, device, but not "nam"; did you mean `name`?',
+        ),
         ({"name": 7}, "/name", "`name` must be a string, but is 7."),
         ({"name": "a\u0000b"}, "/name", "printable"),
         ({"name": "\ud800"}, "/name", "printable"),

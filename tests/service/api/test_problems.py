@@ -6,6 +6,8 @@ import pwd
 import pytest
 import sqlalchemy as sa
 
+from aqc_service.store import Store
+
 PROBLEM = {"hamiltonian": {"model": "xxz_chain", "num_qubits": 4}, "time": 0.5}
 
 
@@ -55,7 +57,7 @@ def test_an_unexpected_error_is_500_with_an_id_and_without_secrets(api, store, m
     def broken(*arguments, **settings):
         raise RuntimeError("the password is swordfish")
 
-    monkeypatch.setattr(store, "list", broken)
+    monkeypatch.setattr(Store, "list", broken)
     response = api.get("/v1/jobs")
     assert "log" in details(response, 500)
     assert "swordfish" not in response.text

@@ -138,7 +138,7 @@ KERNEL = Kernel(
             measured="Sums of one or two values modulo 8, two layers of width 64, 1500 steps of "
             "AdamW, 5 seeds: 1 to 4 directions hold 90 % of the variance of every attention matrix "
             "at every time. One value is learned and two only in part (accuracy 0.87 to 0.97 over "
-            "both)",
+            "both; 0.89 to 0.95 after 3000 steps, in 3 to 4 directions)",
             outcome="reproduced",
         ),
         Claim(

@@ -208,8 +208,9 @@ KERNEL = Kernel(
         Claim(
             "Systematic errors are not segregated.",
             "symmetric errors",
-            "pair errors, one seed: the head at the d with the best test accuracy gains 0.08 over "
-            "the full one (symmetric: 0.16) and memorizes most errors",
+            "pair errors, 5 seeds: the head at the d with the best test accuracy gains at most "
+            "0.75 of what it gains with symmetric errors (0.05 to 0.10 for 0.13 to 0.16) and "
+            "memorizes over half of the errors (symmetric: at most 0.22)",
             "reproduced",
         ),
     ),
