@@ -36,6 +36,7 @@ from aqc.fit import fit
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS
 from aqc.objective import evaluate
+from aqc.points import nearest_point
 from aqc.series import compile_times
 from aqc.start import random_ansatz
 from aqc.tebd import evolve
@@ -112,7 +113,8 @@ def evaluation(num_qubits: int, layers: int, lost: float = 3.5e-4) -> Row:
     dtype = np.dtype(np.complex64)
     with jax.enable_x64(True), one_blas_thread():
         data = overlap.prepare(ansatz, target, "truncated", dtype, weight=weight)
-        point, still = ansatz.blocks.astype(dtype), np.zeros((len(ansatz.blocks), 15))
+        point = nearest_point(ansatz.blocks, ansatz.block).astype(dtype)
+        still = np.zeros((len(point), 15))
         options = {"objective": "log_density", "block": "su4", "num_qubits": num_qubits}
         began = time.perf_counter()
         run = evaluate.lower(point, still, data, **options).compile()

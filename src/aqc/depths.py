@@ -173,8 +173,9 @@ def next_depth(
     enough = min((depth for depth, good in reached.items() if good), default=None)
     if enough is not None:
         return enough - 1 if enough > least and enough - 1 not in reached else None
-    tried = max(reached, default=least - 2)
-    return min(tried + 2, deepest) if tried < deepest else None
+    step = 2 if least == 1 else 1  # the number wanted is near one that is known
+    tried = max(reached, default=least - step)
+    return min(tried + step, deepest) if tried < deepest else None
 
 
 def next_on_device(totals: dict[int, float], deepest: int) -> int | None:
