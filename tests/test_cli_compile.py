@@ -11,6 +11,14 @@ import pytest
 from aqc import output
 from command_line import call, refused
 
+# In the background of a shell the tests are deaf to Ctrl-C, and so would be a child of theirs.
+SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from aqc.cli import main
+main()
+"""
+
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
@@ -19,10 +27,14 @@ def start(tmp_path_factory):
     processes = []
 
     def run(*arguments):
-        command = [sys.executable, "-m", "aqc.cli", *map(str, arguments)]
+        command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
         environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(cache)}
         process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         processes.append(process)
         return process

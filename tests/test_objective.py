@@ -20,7 +20,7 @@ def test_value_and_gradient_in_local_coordinates(objective):
     with jax.enable_x64(True):
         data = overlap.prepare(ansatz, target, "exact", np.dtype(complex))
         still = np.zeros((len(ansatz.blocks), 15))
-        here = evaluate(ansatz.blocks, still, data, **options)
+        here = evaluate(ansatz.blocks[:, None], still, data, **options)
         f = fidelity(target.to_dense(), statevector(ansatz.circuit()))
         expected = {"log_density": -np.log(f) / n, "infidelity": 1 - f}[objective]
         assert float(here.value) == pytest.approx(expected, abs=1e-12)
@@ -28,7 +28,7 @@ def test_value_and_gradient_in_local_coordinates(objective):
         assert 1e-3 < 1 - f < 0.9
         for _ in range(4):
             x, h = rng.normal(size=still.shape), 1e-6
-            ahead = evaluate(ansatz.blocks, h * x, data, **options).value
-            behind = evaluate(ansatz.blocks, -h * x, data, **options).value
+            ahead = evaluate(ansatz.blocks[:, None], h * x, data, **options).value
+            behind = evaluate(ansatz.blocks[:, None], -h * x, data, **options).value
             slope = float(np.sum(np.asarray(here.gradient) * x))
             assert float(ahead - behind) / (2 * h) == pytest.approx(slope, rel=1e-5)

@@ -115,12 +115,19 @@ def test_other_methods_are_refused(api: httpx.Client) -> None:
     assert api.put(MERGE).headers["Allow"] == "POST"
 
 
-def test_the_process_imports_no_kernel_and_no_jax() -> None:
+def test_the_process_imports_no_kernel_and_no_jax(tmp_path: Path) -> None:
     code = """
 import asyncio, httpx, sys
+from aqc_service import tables
 from aqc_service.api.server import create_app
+from aqc_service.database import open_engine
 from aqc_service.settings import ServiceSettings
-app = create_app(None, ServiceSettings())
+from aqc_service.store import Store
+settings = ServiceSettings(data_dir=sys.argv[1])
+settings.jobs_dir.mkdir(parents=True)
+engine = open_engine(settings.url)
+tables.metadata.create_all(engine)
+app = create_app(Store(engine, settings.jobs_dir, None, 1.0), settings)
 async def call():
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as api:
@@ -131,7 +138,8 @@ status = asyncio.run(call())
 app.state.kernel_pool.close()
 print(status, *sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code, str(tmp_path / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     status, *modules = done.stdout.splitlines()[-1].split()
     assert status == "200"
     assert not [name for name in modules if name.startswith("aqc.kernels.")]
