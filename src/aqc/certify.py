@@ -208,7 +208,7 @@ def _by_mps(circuit: "QuantumCircuit", target: MPS, angle: float) -> Measurement
     from aqc.interop.aer import simulate_mps, threshold_for
 
     threshold = threshold_for(circuit, angle)
-    simulation = simulate_mps(circuit, threshold)
+    simulation = simulate_mps(circuit, threshold, is_fused=True)
     return Measurement(
         float(log_overlap(target, simulation.mps)[0]),
         simulation.angle,

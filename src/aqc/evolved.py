@@ -5,6 +5,7 @@ gets most of the angle, because few fourth-order steps are cheap and bond dimens
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -107,7 +108,7 @@ def evolve_within(
             angle=TRUNCATION_SHARE * allowed,
             max_bond=max_bond,
             limit=0.85 * allowed,
-            progress=part(progress, 0.0, 0.7),
+            progress=progress,
         )
 
     def coarse(steps: int) -> tebd.Evolution:
@@ -116,7 +117,6 @@ def evolve_within(
             evolution_layers(hamiltonian, time, steps),
             angle=COARSE_TRUNCATION * allowed,
             max_bond=max_bond,
-            progress=part(progress, 0.7, 1.0),
         )
 
     steps = guess_steps(hamiltonian, sites, time, 0.7 * (1 - TRUNCATION_SHARE) * allowed)
@@ -140,8 +140,10 @@ def converge(
         allowed: The angle that truncation and the product formula may take together.
     """
     while True:
-        evolved = fine(steps)
-        trotter = angle_between(evolved.mps, coarse(steps // 2).mps) / _RICHARDSON
+        with ThreadPoolExecutor(1) as beside:  # LAPACK lets both run at once
+            rough = beside.submit(coarse, steps // 2)
+            evolved = fine(steps)
+        trotter = angle_between(evolved.mps, rough.result().mps) / _RICHARDSON
         if evolved.angle + trotter <= allowed:
             return evolved, trotter, steps
         excess = trotter / (0.8 * (1 - TRUNCATION_SHARE) * allowed)
@@ -231,12 +233,3 @@ def _evolver(name: str) -> Evolver:
     from aqc.interop import quimb  # over a second to import
 
     return quimb.evolve
-
-
-def part(
-    progress: Callable[[float], None] | None, start: float, stop: float
-) -> Callable[[float], None] | None:
-    """Return the progress of a part, told as that of the whole."""
-    if progress is None:
-        return None
-    return lambda fraction: progress(start + fraction * (stop - start))

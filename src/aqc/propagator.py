@@ -17,7 +17,6 @@ from aqc.evolved import (
     check_phases,
     converge,
     even,
-    part,
 )
 from aqc.gates import evolution
 from aqc.hamiltonian import Hamiltonian
@@ -67,20 +66,22 @@ def propagate_within(
         kept = compress(exact, angle=0.95 * allowed, max_bond=max_bond, limit=allowed)
         return Target(kept.mps, kept.angle, 0.0, True, kept.weight, 0, "dense")
 
-    def run(steps: int, angle: float, limit: float, start: float, stop: float) -> Evolution:
+    def run(
+        steps: int, angle: float, limit: float, told: Callable[[float], None] | None
+    ) -> Evolution:
         layers = [_on_both_legs(x) for x in evolution_layers(hamiltonian, time / 2, steps)]
-        pairs, told = bell_pairs(hamiltonian.num_qubits), part(progress, start, stop)
+        pairs = bell_pairs(hamiltonian.num_qubits)
         return apply_layers(
             pairs, layers, angle=angle, max_bond=max_bond, limit=limit, progress=told
         )
 
     if splits_exactly(hamiltonian) or time == 0:
-        made = run(1, 0.95 * allowed, allowed, 0.0, 1.0)
+        made = run(1, 0.95 * allowed, allowed, progress)
         return Target(made.mps, made.angle, 0.0, True, made.weight, 1)
     budget = TRUNCATION_SHARE * allowed
     made, trotter, steps = converge(
-        lambda steps: run(steps, budget, 0.85 * allowed, 0.0, 0.7),
-        lambda steps: run(steps, COARSE_TRUNCATION * allowed, np.inf, 0.7, 1.0),
+        lambda steps: run(steps, budget, 0.85 * allowed, progress),
+        lambda steps: run(steps, COARSE_TRUNCATION * allowed, np.inf, None),
         guess_steps(hamiltonian, time, 0.7 * (allowed - budget)),
         allowed,
     )

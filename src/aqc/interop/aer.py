@@ -141,7 +141,9 @@ def simulate_unitary(circuit: QuantumCircuit) -> np.ndarray:
     return legs.transpose([*reversed(range(n)), *reversed(range(n, 2 * n))]).reshape(size, size)
 
 
-def simulate_mps(circuit: QuantumCircuit, threshold: float = EXACT) -> Simulation:
+def simulate_mps(
+    circuit: QuantumCircuit, threshold: float = EXACT, *, is_fused: bool = False
+) -> Simulation:
     """Return the circuit acting on |0...0> as a matrix product state.
 
     After each two-qubit gate Aer drops the lightest squared Schmidt coefficients, w_k in total.
@@ -156,6 +158,7 @@ def simulate_mps(circuit: QuantumCircuit, threshold: float = EXACT) -> Simulatio
     Args:
         circuit: At least two qubits; gates between qubits that are not neighbors cost swaps.
         threshold: Largest sum of squared Schmidt coefficients dropped after a gate.
+        is_fused: Whether the circuit comes from `fuse`.
 
     Raises:
         UnsupportedGateError: If an instruction has no unitary matrix of numbers.
@@ -167,7 +170,7 @@ def simulate_mps(circuit: QuantumCircuit, threshold: float = EXACT) -> Simulatio
         >>> simulate_mps(circuit).mps.to_dense().real.round(3).tolist()
         [0.707, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.707]
     """
-    state, log = _run(circuit, threshold)
+    state, log = _run(circuit.copy() if is_fused else fuse(circuit), threshold)
     history = list(_decompositions(log, circuit.num_qubits))
     max_bond = max((kept for _, _, kept in history), default=1)
     if max_bond >= _MAX_BOND:
@@ -195,9 +198,8 @@ def threshold_for(circuit: QuantumCircuit, angle: float) -> float:
     return max(EXACT, float((angle / max(splits, 1)) ** 2))
 
 
-def _run(circuit: QuantumCircuit, threshold: float) -> tuple[MPS, str]:
-    """Return the state and Aer's log."""
-    marked = fuse(circuit)
+def _run(marked: QuantumCircuit, threshold: float) -> tuple[MPS, str]:
+    """Return the state and Aer's log, of a fused circuit that is marked on the way."""
     marked.compose(CZGate(), (0, 1), front=True, inplace=True)  # the identity on |00>
     marked.save_matrix_product_state()
     simulator = AerSimulator(
