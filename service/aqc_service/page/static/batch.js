@@ -1,7 +1,7 @@
 // One sweep: its jobs as they end, as curves or a heat map, and as a table.
 
 import * as api from "./api.js";
-import { byId, element, notice, number } from "./format.js";
+import { act, byId, element, notice, number } from "./format.js";
 import { drawCurves, drawHeatMap, words } from "./sweep_plot.js";
 
 const id = byId("batch").dataset.batch;
@@ -158,19 +158,6 @@ function tableRow(row) {
   });
   const state = element("span", { class: "state", "data-state": row.state }, row.state);
   return element("tr", {}, ...values, element("td", {}, state), ...COLUMNS.map((name) => element("td", {}, number(row[name]))));
-}
-
-/** Let a button do something once at a time, and say why it could not. */
-function act(button, action) {
-  byId(button).addEventListener("click", async (event) => {
-    event.target.disabled = true;
-    try {
-      await action();
-    } catch (error) {
-      notice(error.message);
-    }
-    event.target.disabled = false;
-  });
 }
 
 act("cancel", async () => {

@@ -75,3 +75,16 @@ export function notice(sentence) {
   byId("notice").textContent = sentence;
   byId("notice").hidden = !sentence;
 }
+
+/** Let a button do something once at a time, and say why it could not. */
+export function act(button, action) {
+  byId(button).addEventListener("click", async (event) => {
+    event.target.disabled = true;
+    try {
+      await action();
+    } catch (error) {
+      notice(error.message);
+    }
+    event.target.disabled = false;
+  });
+}

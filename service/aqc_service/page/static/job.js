@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { Chart } from "./chart.js";
-import { byId, duration, notice, number, title } from "./format.js";
+import { act, byId, duration, notice, number, title } from "./format.js";
 import { showKernelEnd, showKernelJob } from "./kernel_job.js";
 import { showResult } from "./result.js";
 
@@ -146,19 +146,6 @@ function tick() {
   const end = job.finished_at ? new Date(job.finished_at) : new Date();
   const seconds = Math.max(0, (end - new Date(job.started_at)) / 1000);
   byId("elapsed").textContent = duration(seconds);
-}
-
-/** Let a button do something once at a time, and say why it could not. */
-function act(button, action) {
-  byId(button).addEventListener("click", async (event) => {
-    event.target.disabled = true;
-    try {
-      await action();
-    } catch (error) {
-      notice(error.message);
-    }
-    event.target.disabled = false;
-  });
 }
 
 act("cancel", async () => {
