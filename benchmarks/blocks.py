@@ -25,11 +25,11 @@ from aqc.problem import Problem  # noqa: E402
 from aqc.staircase import staircases  # noqa: E402
 
 DEPTHS = (3, 5, 7)  # brick layers of su4
-CX = {"su4": 3, "cx2": 2, "rzz": 2, "cx1": 1, "u1": 3}
+CX = {"su4": 3, "cx2": 2, "rzz": 2, "u1": 3}
 CASES: dict[str, tuple[dict[str, Any], float, str, tuple[str, ...]]] = {
     "XXZ": ({"model": "xxz_chain", "delta": 0.5}, 0.5, "neel", ("su4", "u1", "cx2")),
     "XY": ({"model": "xxz_chain", "delta": 0.0}, 0.5, "neel", ("su4", "u1", "cx2")),
-    "Ising": ({"model": "ising_chain", "g": 1.0}, 1.0, "zeros", ("su4", "cx2", "rzz", "cx1")),
+    "Ising": ({"model": "ising_chain", "g": 1.0}, 1.0, "zeros", ("su4", "cx2", "rzz")),
     "tilted Ising": (
         {"model": "ising_chain", "g": 0.9, "h": 0.5},
         1.5,
