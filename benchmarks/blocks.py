@@ -125,7 +125,7 @@ def main() -> None:
     """Run everything, print tables and write a JSON file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--num-qubits", type=int, default=50)
-    parser.add_argument("--max-steps", type=int, default=200)
+    parser.add_argument("--max-steps", type=int, default=100)
     parser.add_argument("--output", type=Path, default=Path("bench-blocks.json"))
     options = parser.parse_args()
     print("| case | block | layers | CX depth | CX | infidelity | parameters | evaluations | s |")
