@@ -56,7 +56,9 @@ function showJob() {
     showKernelJob(job);
     return;
   }
-  const parts = [`${job.num_qubits} qubits`, `t = ${job.problem.time}`];
+  const parts = [`${job.num_qubits} qubits`];
+  if (job.problem.time !== null) parts.push(`t = ${job.problem.time}`); // none where a target is given
+  if (job.problem.mode === "unitary") parts.push("every input");
   const { layers } = job.problem.ansatz;
   parts.push(layers === "auto" ? "as few brick layers as can be" : `${[layers].flat().join(", ")} brick layers`);
   if (job.attempt > 1) parts.push(`attempt ${job.attempt}`);
