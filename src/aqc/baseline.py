@@ -21,7 +21,7 @@ from aqc.trotter import Layer, brick_layers, couplings_commute, schedule
 _TRUNCATION_ANGLE = 3e-3
 _ROUGH_ANGLE = 3e-2  # 1e-5, to choose the best formula
 # A formula whose fewest steps are much deeper than the circuit is no comparison.
-_DEEPEST = 1.25
+DEEPEST = 1.25
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def best_trotter(
         for build in _builders(hamiltonian)
     ]
     shallowest = min(cost[0] for *_, cost in formulas)
-    fair = max(shallowest, _DEEPEST * depth)
+    fair = max(shallowest, DEEPEST * depth)
     formulas = [formula for formula in formulas if formula[-1][0] <= fair]
 
     def fidelity(layers: list[Layer], angle: float) -> float:

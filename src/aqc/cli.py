@@ -43,6 +43,7 @@ _TAKES = {
     "bond": "a number or n - 1 of them, one for each bond",
     "site": "a number or n of them, one for each site",
     "nothing": "a number",
+    "count": "an integer",
 }
 
 _PROBLEM = typer.Argument(
@@ -207,7 +208,7 @@ def models() -> None:
     """Print the named models and their formulas."""
     from aqc.models import MODELS
 
-    typer.echo("Open chains of n sites; X, Y, Z are Pauli matrices.")
+    typer.echo("Chains and lattices of n sites; X, Y, Z are Pauli matrices.")
     for model in MODELS.values():
         typer.echo(f"\n{model.name}\n  H = {model.formula}")
         rows = {
