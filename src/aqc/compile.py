@@ -49,7 +49,7 @@ def compile_evolution(
     """Return a shallow circuit that prepares exp(-iHt)|psi_0>, or in unitary mode is exp(-iHt).
 
     Args:
-        hamiltonian: An open chain, in any of the forms that name one: a Hamiltonian, Qiskit's
+        hamiltonian: A chain or lattice, in any of the forms that name one: a Hamiltonian, Qiskit's
             SparsePauliOp or PauliEvolutionGate, or what problem.json holds.
         time: t, in units of 1/energy; left out for a PauliEvolutionGate, which has its own.
         progress: Called with a `Progress` as the compile goes on.

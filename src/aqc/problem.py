@@ -129,7 +129,9 @@ class Problem(Settings):
     ] = TargetSettings()
     """How accurately the evolved state is computed."""
 
-    ansatz: Annotated[AnsatzSettings, Field(examples=[{"layers": 9}])] = AnsatzSettings()
+    ansatz: Annotated[AnsatzSettings, Field(validate_default=True, examples=[{"layers": 9}])] = (
+        AnsatzSettings()
+    )
     """The circuit's shape and where its optimization starts."""
 
     objective: Annotated[

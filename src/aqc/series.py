@@ -44,7 +44,7 @@ def compile_times(
     """Return shallow circuits that prepare exp(-iHt)|psi_0> for several times t.
 
     Args:
-        hamiltonian: An open chain, as for `compile_evolution`.
+        hamiltonian: A chain or lattice, as for `compile_evolution`.
         times: Rising times of one sign, in units of 1/energy.
         progress: Called with a `Progress` as each compile goes on.
         on_result: Called with each result as soon as it is there.
