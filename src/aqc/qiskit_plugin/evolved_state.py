@@ -29,8 +29,8 @@ class TimeEvolvedState(Gate):
     compiled for it is used only where its qubits are known to be in |0>.
 
     Args:
-        hamiltonian: A chain or lattice, in any of the forms that `compile_evolution` takes; site i is
-            qubit i.
+        hamiltonian: A chain or lattice, in any of the forms that `compile_evolution` takes; site i
+            is qubit i.
         time: t, in units of 1/energy.
         initial_state: A product state, in any of the forms of problem.json.
 
