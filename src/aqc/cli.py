@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aqc import console, kernel_commands, output, prepare_command, runtime
+from aqc import console, extend_command, kernel_commands, output, prepare_command, runtime
 from aqc.commands import INTERRUPTED, CommandGroup, refusals
 from aqc.errors import InputError
 from aqc.progress import Progress
@@ -38,6 +38,7 @@ app = typer.Typer(
 
 app.add_typer(kernel_commands.app, name="kernel")
 app.command("prepare")(prepare_command.prepare)
+app.command("extend")(extend_command.extend)
 
 _TAKES = {
     "bond": "a number or n - 1 of them, one for each bond",

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from aqc import propagator
-from aqc.circuit import Circuit, Gate
 from aqc.evolved import TRUNCATION_SHARE, check_phases, guess_steps
 from aqc.hamiltonian import Hamiltonian
 from aqc.lattice import formula
 from aqc.mps import MPS, as_matrix
 from aqc.threads import one_blas_thread
-from aqc.trotter import brick_layers
 
 # Of the target's product formula, layers that two steps share counted once.
 LAYERS_PER_STEP = 12
@@ -109,7 +107,7 @@ def _spectra(window: Hamiltonian, start: np.ndarray, time: float) -> list[tuple[
     time = min(time, _LONGEST_PHASE / strongest)
     steps = max(1, int(np.ceil(time * strongest / _PHASE_PER_STEP)))
     every = -(-steps // _SAMPLES)
-    step = _step(window, time / steps)
+    step = formula(window, time / steps, 1, 2)
     vector = as_matrix(MPS.product(start))
     half = len(start) // 2
     references = (2**half, 2 ** (len(start) - half)) if start.ndim == 3 else (1, 1)
@@ -122,20 +120,6 @@ def _spectra(window: Hamiltonian, start: np.ndarray, time: float) -> list[tuple[
             values = np.linalg.svd(halves, compute_uv=False) ** 2
             found.append((time * done / steps, values))
     return found
-
-
-def _step(window: Hamiltonian, time: float) -> Circuit:
-    """Return a step of second order."""
-    if not window.is_chain:
-        return formula(window, time, 1, 2)
-    gates = [
-        Gate((bond, bond + 1), gate)
-        for layer in brick_layers(window, time, 1, 2)
-        for bond, gate in zip(
-            range(layer.first_bond or 0, window.num_qubits - 1, 2), layer.gates, strict=True
-        )
-    ]
-    return Circuit(window.num_qubits, tuple(gates))
 
 
 def _kept(values: np.ndarray, weight: float) -> int:

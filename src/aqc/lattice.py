@@ -26,7 +26,7 @@ from aqc.simulate import act_on, compress
 from aqc.target import Target
 from aqc.tebd import Evolution
 from aqc.threads import one_blas_thread
-from aqc.trotter import schedule
+from aqc.trotter import Layer, brick_layers, schedule
 
 _WINDOW = 8
 
@@ -125,6 +125,8 @@ def formula(
         >>> len(formula(ring, 1.0, steps=1, order=2).gates)
         6
     """
+    if hamiltonian.is_chain and fused:
+        return _of_bricks(brick_layers(hamiltonian, time, steps, order), hamiltonian.num_qubits)
     colors = color(hamiltonian.pairs)
     groups: list[list[tuple[tuple[int, ...], np.ndarray]]]
     if fused:
@@ -149,6 +151,17 @@ def formula(
             made[key] = [Gate(where, turn) for where, turn in zip(qubits, turns, strict=True)]
         gates += made[key]
     return Circuit(hamiltonian.num_qubits, tuple(gates))
+
+
+def _of_bricks(layers: list[Layer], num_qubits: int) -> Circuit:
+    gates = [
+        Gate((bond, bond + 1), gate)
+        for layer in layers
+        for bond, gate in zip(
+            range(layer.first_bond or 0, num_qubits - 1, 2), layer.gates, strict=True
+        )
+    ]
+    return Circuit(num_qubits, tuple(gates))
 
 
 def couplings_commute(hamiltonian: Hamiltonian) -> bool:
