@@ -24,7 +24,7 @@ _LOW = [0.9 / math.cosh(t) for t in _T]
 REFUSALS: dict[str, list[tuple[str, dict[str, Any], str]]] = {
     # --- learning dynamics
     "dapc-neural-network": [
-        ("dapc-neural-network", {"degrees": [1] * 9}, "`degrees` must have one entry for each"),
+        ("dapc-neural-network", {"degrees": [1] * 4}, "`degrees` must have one entry for each"),
         (
             "arbitrary-polynomial-chaos-basis",
             {"source": {"values": [1.0, 2.0, 1.0], "degree": 2}},
@@ -144,7 +144,7 @@ REFUSALS: dict[str, list[tuple[str, dict[str, Any], str]]] = {
     ],
     "generalized-teacher-forcing": [
         ("train-forced", {"series": [[k % 2, 1] for k in range(60)]}, "zero variance"),
-        ("train-forced", {"sequence": 900}, "points"),
+        ("train-forced", {"sequence": 900, "n_updates": 10}, "must have at least 902 points"),
         ("run-freely", {"start": [1e7, 1e7]}, "`start` must"),
     ],
     # --- mathematics and statistics
@@ -197,7 +197,7 @@ REFUSALS: dict[str, list[tuple[str, dict[str, Any], str]]] = {
     ],
     "nsdim": [
         ("limit-dimension", {"domain": {"per_axis": 6}}, "more points: NSdim reached"),
-        ("limit-dimension", {"domain": {"per_axis": 17, "dimensions": 3}}, "at most 4000 points"),
+        ("measure-dimension", {"domain": {"per_axis": 17, "dimensions": 3}}, "at most 4000"),
     ],
     "gauge-freedom": [
         ("flow-samples", {"field": {"skew": [[1.0, 0], [0, 1.0]]}}, "skew-symmetric"),
