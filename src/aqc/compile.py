@@ -25,6 +25,7 @@ from aqc.settings import TargetSettings
 from aqc.start import start_ansatz
 from aqc.target import Target
 from aqc.targets import check_target, make_target, prepare
+from aqc.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -150,6 +151,7 @@ def compile_state(
     return _compile_given("state", state, progress, checkpoint, settings)
 
 
+@one_blas_thread()
 def compile_problem(
     problem: Problem,
     *,

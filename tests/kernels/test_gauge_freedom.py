@@ -180,7 +180,7 @@ def test_the_dimension_of_a_sphere_over_five_seeds():
 
 @pytest.mark.slow
 def test_large_gauge_fields_spoil_the_dimension_and_not_the_samples():
-    right = {0.0: [], 1.0: [], 6.0: []}
+    right = {0.0: [], 1.0: [], 3.0: [], 6.0: []}
     for seed in range(5):
         data = sphere(1200, np.random.default_rng(seed))
         for c, counts in right.items():
@@ -193,8 +193,9 @@ def test_large_gauge_fields_spoil_the_dimension_and_not_the_samples():
     assert min(slope[0].min(), gap[0].min()) >= 22
     # A small gauge field does no harm that is seen.
     assert min(slope[1].mean(), gap[1].mean()) >= 22
-    assert slope[2].mean() < 20
-    assert gap[2].mean() < 18
+    assert slope[2].mean() <= 18
+    assert slope[3].mean() < 20
+    assert gap[3].mean() < 18
 
 
 def test_steps_resume_to_the_same():

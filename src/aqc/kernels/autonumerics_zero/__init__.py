@@ -21,13 +21,12 @@ from aqc.kernels.autonumerics_zero.refit import Refit, refit_program
 from aqc.kernels.autonumerics_zero.search import (
     Found,
     Front,
-    Named,
-    Table,
     draw,
     search_programs,
     search_programs_steps,
     search_work,
 )
+from aqc.kernels.autonumerics_zero.targets import Named, Table
 
 __all__ = [
     "Baseline",
