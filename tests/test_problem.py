@@ -85,6 +85,7 @@ def test_three_lines_suffice():
             "field": 0.0,
         },
         "time": 1.0,
+        "schedule": [],
         "mode": "state",
         "initial_state": "zeros",
         "goal": {"infidelity": 0.01, "device": None},
