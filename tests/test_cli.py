@@ -300,7 +300,7 @@ TERMS = {"num_qubits": 3}
         ({"hamiltonian": {**TERMS, "terms": [["XX", [0, 1], 1e999]]}}, ""),
         ({"hamiltonian": {**TERMS, "terms": [["XX", [2, 3], 1.0]]}}, "/terms/0"),
         ({"hamiltonian": {**TERMS, "terms": [["XX", [1, 1], 1.0]]}}, "/terms/0"),
-        ({"hamiltonian": {**TERMS, "terms": [["XX", [0, 2], 1.0]]}}, "/terms/0"),
+        ({"hamiltonian": {**TERMS, "terms": [["XX", [0, 2], 1.0]]}}, "/hamiltonian"),
         ({"hamiltonian": {**TERMS, "terms": [["XQ", [0, 1], 1.0]]}}, "/terms/0"),
         ({"hamiltonian": {"model": "hubbard", "num_qubits": 4}}, "/hamiltonian/model"),
         ({"hamiltonian": {"model": "xxz_chain", "num_qubits": 4, "U": 1}}, "/hamiltonian/U"),

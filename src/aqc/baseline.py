@@ -22,7 +22,7 @@ _ROUGH_ANGLE = 3e-2
 # Of the root of the best one's infidelity, which is then off by a thousandth of itself.
 _ANGLE_SHARE, _SMALLEST_ANGLE = 0.1, 3e-4
 # A formula whose fewest steps are much deeper than the circuit is no comparison.
-_DEEPEST = 1.25
+DEEPEST = 1.25
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def best_trotter(
         for build in _builders(hamiltonian)
     ]
     shallowest = min(cost[0] for *_, cost in formulas)
-    fair = max(shallowest, _DEEPEST * depth)
+    fair = max(shallowest, DEEPEST * depth)
     formulas = [formula for formula in formulas if formula[-1][0] <= fair]
 
     def fidelity(layers: list[Layer], angle: float) -> float:

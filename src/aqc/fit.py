@@ -143,16 +143,16 @@ def fit(
     """
     n, chi = ansatz.num_qubits, target.max_bond
     operator = ansatz.is_operator
-    engine = choose_engine(n, ansatz.layers, chi, overlap_method, operator=operator)
+    engine = choose_engine(n, ansatz.rows, chi, overlap_method, operator=operator)
     method = optimizer
     if isinstance(method, str):
         # What enters a block of an operator is mixed completely: its metric is the identity.
         method = METHODS[method](None if operator else partial(fubini_study, ansatz))
     accuracy = max(accuracy or goal, 1e-8)
-    plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, accuracy, operator=operator)
+    plan = precisions(n, ansatz.rows, chi, engine, max_evaluations, accuracy, operator=operator)
     if resume is not None:
         plan = plan[plan.index(str(resume.point.dtype)) :]
-    quick = is_brief(n, ansatz.layers, chi, engine, max_evaluations, operator=operator)
+    quick = is_brief(n, ansatz.rows, chi, engine, max_evaluations, operator=operator)
     state = resume
     seconds = 0.0
     starts: tuple[float, ...] = ()
@@ -234,7 +234,7 @@ class Bonds:
     """
 
     def __init__(self, ansatz: Ansatz, target: MPS, weight: float):
-        self.segments: Segments = choose_segments(ansatz, target, weight)
+        self.segments: Segments = choose_segments(ansatz.as_bricks(), target, weight)
         self.lost = 0.0
         self._weight = weight
         self._most = _LARGEST_BOND * padded_bond(target.max_bond)

@@ -32,6 +32,7 @@ from aqc.alternatives import (
 )
 from aqc.checks import shown
 from aqc.consistency import check_block_fits, check_dense, check_device, check_flips, check_start
+from aqc.couplings import check_couplings
 from aqc.errors import InputError
 from aqc.given import GivenCircuit
 from aqc.given import to_json as given_to_json
@@ -128,7 +129,9 @@ class Problem(Settings):
     ] = TargetSettings()
     """How accurately the evolved state is computed."""
 
-    ansatz: Annotated[AnsatzSettings, Field(examples=[{"layers": 9}])] = AnsatzSettings()
+    ansatz: Annotated[AnsatzSettings, Field(validate_default=True, examples=[{"layers": 9}])] = (
+        AnsatzSettings()
+    )
     """The circuit's shape and where its optimization starts."""
 
     objective: Annotated[
@@ -200,6 +203,7 @@ class Problem(Settings):
     def _start_fits(cls, ansatz: AnsatzSettings, info: ValidationInfo) -> AnsatzSettings:
         check_start(ansatz.start, _num_qubits(info))
         check_block_fits(ansatz.block, ansatz.start, info.data)
+        check_couplings(ansatz, info.data)
         return ansatz
 
     @field_validator("objective")

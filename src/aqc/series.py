@@ -18,8 +18,8 @@ from aqc.ansatz import Ansatz
 from aqc.checks import shown
 from aqc.compile import compile_problem
 from aqc.errors import InputError
-from aqc.evolved import evolve_within
 from aqc.inline import as_problem, inline
+from aqc.lattice import evolve_state
 from aqc.problem import Problem
 from aqc.progress import Report
 from aqc.result import CompileResult
@@ -44,7 +44,7 @@ def compile_times(
     """Return shallow circuits that prepare exp(-iHt)|psi_0> for several times t.
 
     Args:
-        hamiltonian: An open chain, as for `compile_evolution`.
+        hamiltonian: A chain or lattice, as for `compile_evolution`.
         times: Rising times of one sign, in units of 1/energy.
         progress: Called with a `Progress` as each compile goes on.
         on_result: Called with each result as soon as it is there.
@@ -158,7 +158,7 @@ def _target(
         tighter = settings.model_copy(update={"tolerance": share})
         return make_target(problem.model_copy(update={"target": tighter}))
     left = allowed * abs(time / last) - earlier.truncation_angle - earlier.trotter_angle
-    made = evolve_within(
+    made = evolve_state(
         hamiltonian,
         earlier.mps,
         time - begun,

@@ -8,6 +8,7 @@ import numpy as np
 from aqc.ansatz import Ansatz
 from aqc.block_choice import chosen_block
 from aqc.circuit import Gate
+from aqc.coloring import Colors, chain_pairs, color, layer_pairs
 from aqc.disentangle import disentangle, nearest_product
 from aqc.gates import evolution, exchanged, nearest_factors
 from aqc.given import GivenCircuit, RandomStart
@@ -70,7 +71,7 @@ def _start(problem: Problem, target: MPS, layers: int) -> Ansatz:
         )
     if isinstance(settings.start, RandomStart):
         sites = problem.product_state() if dynamics and not begun else nearest_product(target)
-        return random_ansatz(sites, layers, settings.start.random)
+        return random_ansatz(sites, layers, settings.start.random, _colors(problem))
     candidates = [identities(nearest_product(target), layers)]
     if begun is not None:
         candidates += _continued(begun, dynamics, layers)
@@ -85,16 +86,24 @@ def identities(sites: np.ndarray, layers: int) -> Ansatz:
     return Ansatz(sites, layers, np.tile(np.eye(4, dtype=complex), (_count(sites, layers), 1, 1)))
 
 
-def random_ansatz(sites: np.ndarray, layers: int, seed: int) -> Ansatz:
+def _colors(problem: Problem) -> Colors:
+    """Return the colors of an evolution's couplings; none for a chain."""
+    dynamics = problem.evolution()
+    return () if dynamics is None or dynamics[0].is_chain else color(dynamics[0].pairs)
+
+
+def random_ansatz(sites: np.ndarray, layers: int, seed: int, colors: Colors = ()) -> Ansatz:
     """Return an ansatz with blocks from the Haar measure, on a product state of shape (n, 2).
 
     Source: Mezzadri, arXiv:math-ph/0609050, Sec. 5: QR with the phases of R's diagonal removed.
     """
     generator = np.random.default_rng(seed)
-    shape = (_count(sites, layers), 4, 4)
+    pairs = layer_pairs(colors, layers) if colors else chain_pairs(len(sites), layers)
+    shape = (sum(map(len, pairs)), 4, 4)
     q, r = np.linalg.qr(generator.normal(size=shape) + 1j * generator.normal(size=shape))
     phases = np.einsum("bii->bi", r)
-    return Ansatz(sites, layers, q * (phases / np.abs(phases))[:, None, :])
+    blocks = q * (phases / np.abs(phases))[:, None, :]
+    return Ansatz(sites, layers, blocks, colors=colors)
 
 
 def squeeze(states: np.ndarray, gates: Iterable[Gate], layers: int) -> Ansatz:
@@ -141,7 +150,7 @@ def continued_in_time(
         return []
     stretch = np.stack([_generator(block) for block in before.blocks]) * (time / earlier)
     found = [before.with_blocks(evolution(stretch, 1.0)).deepened(layers)]
-    if before.layers < layers:
+    if before.layers < layers and hamiltonian.is_chain:
         found.append(_followed(before, hamiltonian, time - earlier, layers))
     return found
 

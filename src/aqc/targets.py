@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from aqc.errors import InputError
-from aqc.evolved import evolve_within
 from aqc.given import GivenCircuit, GivenState, check_shapes
+from aqc.lattice import evolve_state
 from aqc.mps import MPS, log_overlap
 from aqc.problem import Problem
 from aqc.propagator import propagate_within
@@ -164,7 +164,7 @@ def _evolved(problem: Problem, progress: Callable[[float], None] | None) -> Targ
         tolerance = float(np.sin((1 - _PREPARATION_SHARE) * _angle(tolerance)) ** 2)
     else:
         start = problem.product_state()
-    target = evolve_within(
+    target = evolve_state(
         hamiltonian,
         start,
         time,
