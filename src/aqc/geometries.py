@@ -41,7 +41,7 @@ def _legs(n: int, rows: int) -> Sites:
 
 def _square(n: int, rows: int) -> Sites:
     _multiple(n, rows, f"{rows} rows")
-    down = [(i, i + 1) for i in range(n - 1) if (i + 1) % rows]
+    down: Sites = [(i, i + 1) for i in range(n - 1) if (i + 1) % rows]
     return down + [(i, i + rows) for i in range(n - rows)]
 
 

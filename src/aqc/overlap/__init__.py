@@ -45,8 +45,10 @@ def prepare(ansatz: Ansatz, target: MPS, method: str, dtype: np.dtype, **setting
         network = ansatz.network
         bricks = prepare(ansatz.as_bricks(), target, method, dtype, **settings)
         assert not isinstance(bricks, LatticeData)
-        orders = map(jax.device_put, (network.numbers, network.outputs, network.inputs))
-        return LatticeData(*orders, bricks=bricks)
+        numbers, outputs, inputs = map(
+            jax.device_put, (network.numbers, network.outputs, network.inputs)
+        )
+        return LatticeData(numbers, outputs, inputs, bricks)
     if method == "truncated":
         return truncated.prepare(ansatz, target, dtype, **settings)
     engine = {"exact": exact, "dense": dense}[method]
