@@ -17,7 +17,7 @@ from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
 from aqc.cost import choose_engine, is_brief, padded_bond, work
-from aqc.errors import TruncationError
+from aqc.errors import DivergenceError, TruncationError
 from aqc.executables import compiled
 from aqc.flip import FlipCost
 from aqc.methods import METHODS, Method
@@ -126,7 +126,8 @@ def fit(
         The fitted ansatz and how it was found.
 
     Raises:
-        DivergenceError: If the starting state is orthogonal to the target.
+        DivergenceError: If the starting state is orthogonal to the target, and none that has one
+            qubit flipped is nearer.
         TruncationError: If the truncated overlap loses too much at any bond dimension allowed.
 
     Example:
@@ -171,19 +172,25 @@ def fit(
             if rivals and not starts:
                 starts = _log_fidelities(step, [ansatz, *rivals], np.dtype(dtype))
                 ansatz = [ansatz, *rivals][int(np.argmax(starts))]
-            optimum = minimize(
-                step,
-                nearest_point(ansatz.blocks, ansatz.block).astype(dtype),
-                BLOCKS[ansatz.block].num_parameters,
-                method,
-                max_evaluations=max_evaluations,
-                goal=goal * (1 - (_TRUNCATED_MARGIN if bonds else _MARGIN)),
-                noise=_NOISE[dtype],
-                first_length=_first_length(objective, n, ansatz.layers),
-                schedule=step if isinstance(step, FlipCost) else None,
-                state=state,
-                on_step=on_step,
-            )
+            try:
+                optimum = minimize(
+                    step,
+                    nearest_point(ansatz.blocks, ansatz.block).astype(dtype),
+                    BLOCKS[ansatz.block].num_parameters,
+                    method,
+                    max_evaluations=max_evaluations,
+                    goal=goal * (1 - (_TRUNCATED_MARGIN if bonds else _MARGIN)),
+                    noise=_NOISE[dtype],
+                    first_length=_first_length(objective, n, ansatz.layers),
+                    schedule=step if isinstance(step, FlipCost) else None,
+                    state=state,
+                    on_step=on_step,
+                )
+            except DivergenceError:
+                if state is not None:
+                    raise
+                ansatz = _flipped(ansatz, target, engine, np.dtype(dtype), quick, bonds)
+                continue
             state = optimum.state
             if bonds and not bonds.suffice(step, state.point):
                 continue
@@ -202,6 +209,32 @@ def _log_fidelities(
     still = np.zeros((len(starts[0].blocks), BLOCKS[starts[0].block].num_parameters))
     points = (nearest_point(a.blocks, a.block).astype(dtype) for a in starts)
     return tuple(float(step(point, still).log_fidelity) for point in points)
+
+
+def _flipped(
+    ansatz: Ansatz,
+    target: MPS,
+    engine: str,
+    dtype: np.dtype,
+    quick: bool,
+    bonds: "Bonds | None",
+) -> Ansatz:
+    """Return a start that is not orthogonal to the target, one flip of a qubit away.
+
+    Raises:
+        DivergenceError: If there is none.
+    """
+    cost = None
+    if not ansatz.is_operator and ansatz.block != "u1":
+        cost = _compiled(ansatz, target, engine, "flip", dtype, quick, bonds)
+        assert isinstance(cost, FlipCost)
+    point = cost and cost.neighbor(nearest_point(ansatz.blocks, ansatz.block).astype(dtype))
+    if point is None:
+        raise DivergenceError(
+            "The starting circuit's state must not be orthogonal to the target, but is, also with "
+            "any one qubit flipped; choose another start or more layers."
+        )
+    return ansatz.with_blocks(exact_matrices(point, ansatz.block))
 
 
 def _compiled(

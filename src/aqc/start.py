@@ -85,7 +85,14 @@ def identities(sites: np.ndarray, layers: int) -> Ansatz:
     return Ansatz(sites, layers, np.tile(np.eye(4, dtype=complex), (_count(sites, layers), 1, 1)))
 
 
-def random_ansatz(sites: np.ndarray, layers: int, seed: int) -> Ansatz:
+def random_starts(first: Ansatz, given: RandomStart) -> list[Ansatz]:
+    """Return as many random starts as were asked for, the first of which was drawn before."""
+    seeds = [(given.random, number) for number in range(1, given.starts)]
+    more = [random_ansatz(first.state, first.layers, seed).blocks for seed in seeds]
+    return [first, *map(first.with_blocks, more)]
+
+
+def random_ansatz(sites: np.ndarray, layers: int, seed: int | tuple[int, ...]) -> Ansatz:
     """Return an ansatz with blocks from the Haar measure, on a product state of shape (n, 2).
 
     Source: Mezzadri, arXiv:math-ph/0609050, Sec. 5: QR with the phases of R's diagonal removed.
