@@ -69,7 +69,7 @@ def process(problem: Row) -> Row:
         "layers": told["layers"],
         "infidelity": told["infidelity"],
         "infidelity_bound": told["certificate"]["infidelity_bound"],
-        "density": -told["certificate"]["log_fidelity_per_site"],
+        "density": told["certificate"]["log_fidelity_per_site"],
         "trotter": told["trotter"]["infidelity"],
         "evaluations": told["optimizer"]["evaluations"],
         "stages": told["seconds"],
@@ -149,27 +149,30 @@ def catastrophe(seeds: Sequence[int], num_qubits: int = 100, evaluations: int = 
         first = _log_fidelity(ansatz, target)
         row = {"seed": seed, "log_fidelity": first, "trotter_density": start}
         for objective in ("log_density", "infidelity"):
-            found = fit(ansatz, target, objective=objective, max_evaluations=evaluations)
-            last = found.optimum.state.log_fidelity
+            optimum = fit(ansatz, target, objective=objective, max_evaluations=evaluations).optimum
+            last = optimum.state.log_fidelity
             row[objective] = {
                 "density": -last / num_qubits,
-                "evaluations": found.optimum.evaluations,
-                "history": thinned(found.optimum.history),
+                "evaluations": optimum.evaluations,
                 "gain": float(np.expm1(last) - np.expm1(first)),
             }
+            if objective == "log_density":
+                counts = [count for count, _ in optimum.history]
+                row["curve"] = thinned(list(zip(counts, optimum.state.values, strict=False)))
         rows.append(row)
         print(_summary(row), flush=True)
     return rows
 
 
 def _summary(row: Row) -> Row:
-    return {k: v if not isinstance(v, dict) else v["density"] for k, v in row.items()}
+    shown = {k: v["density"] if isinstance(v, dict) else v for k, v in row.items()}
+    return {k: v for k, v in shown.items() if k != "curve"}
 
 
-def thinned(history: Any, most: int = 200) -> list[list[float]]:
-    """Return at most so many entries."""
-    every = -(-len(history) // most)
-    return [list(entry) for entry in history[::every]]
+def thinned(curve: list[tuple[int, float]], most: int = 120) -> list[tuple[int, float]]:
+    """Return at most so many entries and the last, close together at the start."""
+    kept = np.unique(np.geomspace(1, len(curve), most).astype(int) - 1)
+    return [curve[k] for k in kept]
 
 
 def _log_fidelity(ansatz: Ansatz, target: MPS) -> float:

@@ -19,7 +19,7 @@ def problem(num_qubits: int, **settings) -> Problem:
     return Problem.build({**XXZ, "num_qubits": num_qubits}, 0.4, **fields)
 
 
-@pytest.mark.parametrize("num_qubits", [150, 151])
+@pytest.mark.parametrize("num_qubits", [150, 161])
 def test_the_middle_is_cut_out(num_qubits):
     """What is left is the same model; each site has its share of the goal, and of the tolerance."""
     long = problem(num_qubits)
@@ -29,7 +29,7 @@ def test_the_middle_is_cut_out(num_qubits):
     expected = Problem.build({**XXZ, "num_qubits": width}, 0.4).to_hamiltonian()
     assert short.to_hamiltonian() == expected
     ratio = np.log1p(-short.goal.infidelity) / np.log1p(-long.goal.infidelity)
-    assert ratio == pytest.approx(0.8 * width / num_qubits)
+    assert ratio == pytest.approx(0.7 * width / num_qubits)
     assert short.target.tolerance == pytest.approx(long.target.tolerance * width / num_qubits)
 
 
@@ -54,7 +54,7 @@ def test_ends_need_not_repeat():
         assert np.array_equal(sites[-middle:], long[-middle:])
         # The bonds over the cut are those of the chain too.
         bonds, repeated = here.bond_matrices(), there.bond_matrices()[74:76]
-        assert np.allclose(bonds[middle - 2 : middle + 2], [*repeated, *repeated])
+        assert np.allclose(bonds[middle - 1 : middle + 3], [*repeated, *repeated])
 
 
 def test_what_does_not_repeat_is_left_alone():

@@ -187,9 +187,10 @@ def fit(
                     on_step=on_step,
                 )
             except DivergenceError:
-                if state is not None:
+                near = _flipped(ansatz, target, engine, np.dtype(dtype), quick, bonds)
+                if near is None or state is not None:
                     raise
-                ansatz = _flipped(ansatz, target, engine, np.dtype(dtype), quick, bonds)
+                ansatz = near
                 continue
             state = optimum.state
             if bonds and not bonds.suffice(step, state.point):
@@ -218,23 +219,14 @@ def _flipped(
     dtype: np.dtype,
     quick: bool,
     bonds: "Bonds | None",
-) -> Ansatz:
-    """Return a start that is not orthogonal to the target, one flip of a qubit away.
-
-    Raises:
-        DivergenceError: If there is none.
-    """
-    cost = None
-    if not ansatz.is_operator and ansatz.block != "u1":
-        cost = _compiled(ansatz, target, engine, "flip", dtype, quick, bonds)
-        assert isinstance(cost, FlipCost)
-    point = cost and cost.neighbor(nearest_point(ansatz.blocks, ansatz.block).astype(dtype))
-    if point is None:
-        raise DivergenceError(
-            "The starting circuit's state must not be orthogonal to the target, but is, also with "
-            "any one qubit flipped; choose another start or more layers."
-        )
-    return ansatz.with_blocks(exact_matrices(point, ansatz.block))
+) -> Ansatz | None:
+    """Return a start that is not orthogonal to the target, one flip of a qubit away, if any is."""
+    if ansatz.is_operator or ansatz.block == "u1":
+        return None
+    cost = _compiled(ansatz, target, engine, "flip", dtype, quick, bonds)
+    assert isinstance(cost, FlipCost)
+    point = cost.neighbor(nearest_point(ansatz.blocks, ansatz.block).astype(dtype))
+    return None if point is None else ansatz.with_blocks(exact_matrices(point, ansatz.block))
 
 
 def _compiled(

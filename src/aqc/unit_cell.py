@@ -26,7 +26,7 @@ _SITES_PER_LAYER, _MORE_SITES = 2, 24
 # Times as many sites make it worth a fit of its own.
 _LONG = 5
 # Of the infidelity density asked for: the ends do better than the middle.
-_STRICTER = 0.8
+_STRICTER = 0.7
 
 
 def repeated_starts(problem: Problem, layers: int) -> list[tuple[str, Ansatz]]:
