@@ -270,7 +270,9 @@ CASES: dict[str, Callable[..., list[Row]]] = {
 
 def table(rows: list[Row]) -> str:
     """Return rows in Markdown, leaving out what does not fit into a cell."""
-    names = [k for k in dict.fromkeys(k for row in rows for k in row) if k not in ("stages",)]
+    names = [
+        k for k in dict.fromkeys(k for row in rows for k in row) if k not in ("stages", "curve")
+    ]
     names = [k for k in names if not any(isinstance(row.get(k), dict) for row in rows)]
     lines = ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
     for row in rows:

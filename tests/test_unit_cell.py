@@ -16,7 +16,7 @@ XXZ = {"model": "xxz_chain", "delta": 0.5}
 
 def problem(num_qubits: int, **settings) -> Problem:
     fields = {"initial_state": "neel", "ansatz": {"layers": 3}, **settings}
-    return Problem.build({**XXZ, "num_qubits": num_qubits}, 0.4, **fields)
+    return Problem.build({**XXZ, "num_qubits": num_qubits}, 0.2, **fields)
 
 
 @pytest.mark.parametrize("num_qubits", [150, 161])
