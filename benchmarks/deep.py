@@ -4,6 +4,7 @@
 what the file holds of the others stays.
 
     evaluations  XXZ chain, t = 1: one value and gradient of the truncated overlap
+    batches      several random starts in one evaluation, n = 20
     S4           the same chain at n = 50, 17 and 25 layers: whole compiles
     S3           the same chain, n = 1000, 9 layers, by the exact scan
     catastrophe  B4: random XXZ couplings, n = 100, 3 layers, Haar-random starts
@@ -22,6 +23,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,7 @@ from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS
 from aqc.objective import evaluate
 from aqc.points import nearest_point
+from aqc.race import evaluate_all
 from aqc.result import CompileResult
 from aqc.series import compile_times
 from aqc.start import random_ansatz
@@ -128,6 +132,30 @@ def evaluation(num_qubits: int, layers: int, lost: float = 3.5e-4) -> Row:
         "processor_seconds": busy,
         "compile_seconds": compiling,
     }
+
+
+def batches(num_qubits: int = 20, layers: int = 5, sizes: tuple[int, ...] = (1, 8)) -> list[Row]:
+    """Time one value and gradient of several starts at once, by both overlaps."""
+    state, hamiltonian = neel(num_qubits), xxz(num_qubits)
+    with one_blas_thread():
+        target = evolve(hamiltonian, state, 0.5, steps=2, angle=1e-3, max_bond=32).mps
+    rows = []
+    for engine, size in product(("exact", "truncated"), sizes):
+        starts = [random_ansatz(state, layers, seed) for seed in range(size)]
+        segments = {"segments": (((layers + 1) // 2, 32),)} if engine == "truncated" else {}
+        with jax.enable_x64(True), one_blas_thread():
+            data = overlap.prepare(starts[0], target, engine, np.dtype(complex), **segments)
+            points = np.stack([start.blocks[:, None] for start in starts])
+            still = np.zeros((*points.shape[:2], 15))
+            options = {"block": "su4", "num_qubits": num_qubits}
+            run = evaluate_all.lower(points, still, data, **options).compile()
+            seconds = best(partial(_waited, run, points, still, data), 5)
+        rows.append({"overlap": engine, "starts": size, "seconds": seconds})
+    return rows
+
+
+def _waited(run: Callable[..., Any], *arguments: Any) -> Any:
+    return jax.block_until_ready(run(*arguments))
 
 
 def long_chain() -> list[Row]:
@@ -256,6 +284,7 @@ def trotter_depth(result: CompileResult, goal: float) -> int:
 
 CASES: dict[str, Callable[..., list[Row]]] = {
     "evaluations": evaluations,
+    "batches": batches,
     "S4": deep_chains,
     "S3": long_chain,
     "catastrophe": catastrophe,

@@ -21,6 +21,7 @@ from aqc.errors import TruncationError
 from aqc.hamiltonian import Hamiltonian
 from aqc.interop.quimb import ground_state
 from aqc.problem import Problem
+from aqc.result import CompileResult
 from aqc.series import compile_times
 from aqc.targets import make_target
 
@@ -68,32 +69,36 @@ def scattering(
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "start.qasm"
         fidelity = _turned_ground_state(hamiltonian, preparation, file)
-        done = 0
-        for depth, fidelities in published.items():
-            times = [STEP * (done + k) for k in range(1, len(fidelities) + 1)]
-            results = compile_times(
+        print(f"ground state: fidelity {fidelity:.5f}", flush=True)
+
+        def take(result: CompileResult) -> None:
+            depth, known = expected[len(rows)]
+            rows.append(
+                {
+                    "step": len(rows) + 1,
+                    "ground_state": fidelity,
+                    "published_depth": depth,
+                    "published": known,
+                    "depth": result.two_qubit_depth,
+                    "fidelity": 1 - result.certificate.infidelity,
+                    "bound": 1 - result.certificate.infidelity_bound,
+                    "evaluations": result.optimum.evaluations,
+                    "target_bond": result.target.mps.max_bond,
+                }
+            )
+            print(rows[-1], flush=True)
+
+        expected = [(depth, known) for depth, all_of in published.items() for known in all_of]
+        for depth in published:
+            compile_times(
                 model,
-                times,
+                [STEP * (k + 1) for k, (each, _) in enumerate(expected) if each == depth],
                 initial_state={"circuit": file},
                 ansatz={"layers": depth // 3},
                 goal={"infidelity": goal},
                 optimizer={"max_steps": 1000},
+                on_result=take,
             )
-            for result, known in zip(results, fidelities, strict=True):
-                rows.append(
-                    {
-                        "step": len(rows) + 1,
-                        "ground_state": fidelity,
-                        "published_depth": depth,
-                        "published": known,
-                        "depth": result.two_qubit_depth,
-                        "fidelity": 1 - result.certificate.infidelity,
-                        "bound": 1 - result.certificate.infidelity_bound,
-                        "evaluations": result.optimum.evaluations,
-                        "target_bond": result.target.mps.max_bond,
-                    }
-                )
-            done += len(fidelities)
     spent = {
         "seconds": time.perf_counter() - began[0],
         "processor_seconds": time.process_time() - began[1],

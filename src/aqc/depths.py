@@ -262,6 +262,7 @@ def _fit_one(
         max_evaluations=most,
         goal=0.0 if _goes_on(problem) else problem.goal.infidelity,
         accuracy=problem.goal.infidelity,
+        memory_limit=problem.limits.memory_gb * 1e9,
         on_step=on_step,
         resume=resumed,
     )

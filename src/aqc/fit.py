@@ -16,7 +16,7 @@ import numpy as np
 from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
-from aqc.cost import choose_engine, is_brief, padded_bond, work
+from aqc.cost import choose_engine, is_brief, memory, padded_bond, work
 from aqc.errors import DivergenceError, TruncationError
 from aqc.executables import compiled
 from aqc.flip import FlipCost
@@ -103,6 +103,7 @@ def fit(
     max_evaluations: int = 200,
     goal: float = 0.0,
     accuracy: float | None = None,
+    memory_limit: float = 8e9,
     on_step: Callable[[State], None] | None = None,
     resume: State | None = None,
 ) -> Fit:
@@ -119,6 +120,8 @@ def fit(
         goal: Stop at this infidelity.
         accuracy: The infidelity that matters, of which truncations may lose a share; None takes
             the goal, at least 1e-8.
+        memory_limit: Bytes; where "auto" took the truncated overlap and that loses too much, the
+            exact one takes over if it needs no more.
         on_step: Called after every accepted step with the state to go on from.
         resume: State to go on from, as given to `on_step`.
 
@@ -142,14 +145,48 @@ def fit(
         >>> fit(start, target.mps).optimum.infidelity < 1e-9
         True
     """
-    n, chi = ansatz.num_qubits, target.max_bond
-    operator = ansatz.is_operator
-    engine = choose_engine(n, ansatz.layers, chi, overlap_method, operator=operator)
-    method = optimizer
+    shape = ansatz.num_qubits, ansatz.layers, target.max_bond
+    engine = choose_engine(*shape, overlap_method, operator=ansatz.is_operator)
+    run = partial(
+        _fit_by,
+        ansatz=ansatz,
+        target=target,
+        rivals=rivals,
+        objective=objective,
+        method=optimizer,
+        max_evaluations=max_evaluations,
+        goal=goal,
+        accuracy=max(accuracy or goal, 1e-8),
+        on_step=on_step,
+        resume=resume,
+    )
+    try:
+        return run(engine)
+    except TruncationError:
+        if overlap_method != "auto" or memory(*shape, "exact") > memory_limit:
+            raise
+        return run("exact")
+
+
+def _fit_by(
+    engine: str,
+    *,
+    ansatz: Ansatz,
+    target: MPS,
+    rivals: Sequence[Ansatz],
+    objective: str,
+    method: str | Method,
+    max_evaluations: int,
+    goal: float,
+    accuracy: float,
+    on_step: Callable[[State], None] | None,
+    resume: State | None,
+) -> Fit:
+    """Do what `fit` does, with one contraction engine."""
+    n, chi, operator = ansatz.num_qubits, target.max_bond, ansatz.is_operator
     if isinstance(method, str):
         # What enters a block of an operator is mixed completely: its metric is the identity.
         method = METHODS[method](None if operator else partial(fubini_study, ansatz))
-    accuracy = max(accuracy or goal, 1e-8)
     plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, accuracy, operator=operator)
     if resume is not None:
         plan = plan[plan.index(str(resume.point.dtype)) :]
@@ -166,12 +203,12 @@ def fit(
             began = time.perf_counter()
             step = _compiled(ansatz, target, engine, objective, np.dtype(dtype), quick, bonds)
             seconds += time.perf_counter() - began
-            begun = nearest_point(ansatz.blocks, ansatz.block) if state is None else state.point
-            if bonds and not bonds.suffice(step, begun.astype(dtype)):
-                continue
             if rivals and not starts:
                 starts = _log_fidelities(step, [ansatz, *rivals], np.dtype(dtype))
                 ansatz = [ansatz, *rivals][int(np.argmax(starts))]
+            begun = nearest_point(ansatz.blocks, ansatz.block) if state is None else state.point
+            if bonds and not bonds.suffice(step, begun.astype(dtype)):
+                continue
             try:
                 optimum = minimize(
                     step,
@@ -278,8 +315,9 @@ class Bonds:
         if largest >= self._most:
             raise TruncationError(
                 f"The truncated overlap must lose at most a weight of {self._weight:.1e}, but "
-                f"loses {self.lost:.1e} at bond dimension {largest}, the largest it uses for "
-                f'this target; raise `goal.infidelity`, or set `overlap` to "exact".'
+                f"loses {self.lost:.1e} at bond dimension {largest}, the largest it uses for this "
+                f'target; raise `goal.infidelity`, set `overlap` to "exact", or allow that more '
+                "memory (`limits.memory_gb`)."
             )
         self.segments = enlarged(self.segments)
         return False

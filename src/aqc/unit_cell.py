@@ -47,6 +47,7 @@ def repeated_starts(problem: Problem, layers: int) -> list[tuple[str, Ansatz]]:
         overlap_method=problem.overlap,
         max_evaluations=problem.optimizer.max_steps,
         goal=shorter.goal.infidelity,
+        memory_limit=problem.limits.memory_gb * 1e9,
     )
     return [("repeated", lengthen(found.ansatz, problem.num_qubits))]
 
