@@ -141,15 +141,16 @@ def continued_in_time(
 
     Returns:
         The circuit with every block G = exp(-iK) stretched to exp(-iK time/earlier), which is
-        right for a product formula, and the circuit followed by one for the time that is left;
-        none if it has too many layers.
+        right for a product formula, and the circuit followed by one for the time that is left, or
+        with no layers to spare as it is, which is right near an eigenstate; none if it has too
+        many layers.
     """
     if before.layers > layers:
         return []
     stretch = np.stack([_generator(block) for block in before.blocks]) * (time / earlier)
     found = [before.with_blocks(evolution(stretch, 1.0)).deepened(layers)]
-    if before.layers < layers:
-        found.append(_followed(before, hamiltonian, time - earlier, layers))
+    spare = before.layers < layers
+    found.append(_followed(before, hamiltonian, time - earlier, layers) if spare else before)
     return found
 
 
@@ -213,11 +214,21 @@ def _squeeze_apart(states: np.ndarray, gates: list[Gate], layers: int) -> Ansatz
 
 
 def _followed(first: Ansatz, hamiltonian: Hamiltonian, time: float, layers: int) -> Ansatz:
-    """Return a brickwork followed by Trotter's, up to a number of layers."""
+    """Return a brickwork followed by Trotter's of second order, up to a number of layers.
+
+    Where that has one layer more than is left, its first one goes into the brickwork's last one.
+    """
     left = layers - first.layers
     bonds = hamiltonian.bond_matrices() * time
-    later = _trotter(first.state, bonds, left, first.layers % 2)
-    return Ansatz(first.state, layers, np.concatenate([first.blocks, later.blocks]))
+    merged = left % 2 == 0
+    parity = (first.layers - merged) % 2
+    later = _trotter(first.state, bonds, left + merged, parity).blocks
+    before = first.blocks
+    if merged:
+        count = len(first.bonds[-1])
+        joined = later[:count] @ before[-count:]
+        before, later = np.concatenate([before[:-count], joined]), later[count:]
+    return Ansatz(first.state, layers, np.concatenate([before, later]))
 
 
 def _trotter(states: np.ndarray, bonds: np.ndarray, layers: int, parity: int = 0) -> Ansatz:
