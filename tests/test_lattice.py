@@ -150,7 +150,7 @@ def test_the_energy_of_any_terms():
 def test_the_baseline_is_the_best_formula_of_its_depth():
     states = product(8)
     exact = truth(LADDER, states, 0.5)
-    best = best_formula(LADDER, 0.5, states, from_vector(exact), depth=20)
+    best = best_formula(((LADDER, 0.5),), states, from_vector(exact), depth=20)
     circuit = formula(LADDER, 0.5, best.steps, best.order)
     made = circuit.act_on(MPS.product(states).to_dense())
     assert best.infidelity == pytest.approx(infidelity(made, exact), rel=1e-3)

@@ -9,11 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from aqc.circuit import Circuit, Gate
-from aqc.coloring import Colors, Pair, chain_pairs, color, layer_pairs, shares
+from aqc.coloring import Colors, Pair, chain_pairs, color, color_of, layer_pairs, shares
 from aqc.errors import InputError
-from aqc.gates import evolution, preparation
+from aqc.gates import preparation
 from aqc.hamiltonian import Hamiltonian
 from aqc.network import Network, lay_out
+from aqc.pieces import Pieces, pair_gates, support
 from aqc.trotter import brick_layers
 
 
@@ -69,9 +70,7 @@ class Ansatz:
             (5, 4, 4)
         """
         if not hamiltonian.is_chain:
-            colors = color(hamiltonian.pairs)
-            gates = trotter_gates(hamiltonian, time, colors, layers)
-            return cls(state, layers, gates, colors=colors)
+            return cls.from_pieces(((hamiltonian, time),), state, layers=layers)
         if order != (2 if layers % 2 else 1):
             raise InputError(
                 f"`order` must be 2 for an odd and 1 for an even number of layers, but is {order} "
@@ -81,6 +80,29 @@ class Ansatz:
         steps = layers // 2
         trotter = brick_layers(hamiltonian, time, steps, order)
         return cls(state, layers, np.concatenate([layer.gates for layer in trotter]))
+
+    @classmethod
+    def from_pieces(cls, pieces: Pieces, state: np.ndarray, *, layers: int) -> "Ansatz":
+        """Return the ansatz that equals a shallow product formula of a changing Hamiltonian.
+
+        Args:
+            pieces: Hamiltonians on any pairs, each for its time.
+            state: One-qubit states, shape (n, 2).
+            layers: 2k(c - 1) + 1 for k steps of order 2, with c colors (two of a chain).
+
+        Example:
+            >>> ring = Hamiltonian.from_terms(4, [("XX", (j, (j + 1) % 4), 1.0) for j in range(4)])
+            >>> zeros = np.tile([1.0, 0.0], (4, 1))
+            >>> Ansatz.from_pieces(((ring, 0.5), (ring, 0.1)), zeros, layers=3).blocks.shape
+            (6, 4, 4)
+        """
+        whole = support(pieces)
+        colors = () if whole.is_chain else color(whole.pairs)
+        count = len(colors) or 2
+        empty = cls(state, layers, np.empty((0, 4, 4)), colors=colors)
+        clocks = [color_of(layer, count) for layer in range(layers)]
+        gates = pair_gates(pieces, empty.pairs, clocks, shares(count, layers))
+        return empty.with_blocks(np.concatenate(gates))
 
     @property
     def num_qubits(self) -> int:
@@ -191,22 +213,3 @@ class Ansatz:
         pairs = [pair for layer in self.pairs for pair in layer]
         gates += [Gate(pair, matrix) for pair, matrix in zip(pairs, self.blocks, strict=True)]
         return Circuit(self.num_qubits, tuple(gates))
-
-
-def trotter_gates(hamiltonian: Hamiltonian, time: float, colors: Colors, layers: int) -> np.ndarray:
-    """Return the gates of a product formula on colored pairs, shape (gates, 4, 4).
-
-    Args:
-        hamiltonian: On the pairs of `colors`.
-        time: t, in units of 1/energy.
-        colors: From `aqc.coloring.color`.
-        layers: At least one for each color.
-    """
-    matrix = dict(zip(hamiltonian.pairs, hamiltonian.pair_matrices(), strict=True))
-    parts = [
-        evolution(np.stack([matrix[pair] for pair in pairs]), share * time)
-        for pairs, share in zip(
-            layer_pairs(colors, layers), shares(len(colors), layers), strict=True
-        )
-    ]
-    return np.concatenate(parts)

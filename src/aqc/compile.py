@@ -282,12 +282,13 @@ def _baseline(problem: Problem, target: Target, cx_depth: int) -> Baseline | Non
     if evolution is None:
         return None
     if not isinstance(problem.initial_state, GivenCircuit):
-        return best_formula(*evolution, problem.product_state(), target.mps, cx_depth)
+        return best_formula(problem.pieces(), problem.product_state(), target.mps, cx_depth)
     from aqc.interop.circuits import two_qubit_cost
 
     begun = right_canonical(prepare(problem.initial_state, problem.target)[0])
     preparation = two_qubit_cost(problem.initial_state)
-    return best_formula(*evolution, begun, target.mps, cx_depth, preparation=preparation)
+    pieces = problem.pieces()
+    return best_formula(pieces, begun, target.mps, cx_depth, preparation=preparation)
 
 
 def _status(problem: Problem, depths: "Sequence[Depth]", fitted: "Depth", infidelity: float) -> str:

@@ -8,6 +8,8 @@ from aqc.cost import dense_qubits
 from aqc.errors import InputError
 from aqc.given import GivenCircuit
 from aqc.hamiltonian import Hamiltonian
+from aqc.pieces import support
+from aqc.schedule_json import check_schedule
 
 
 def check_couplings(ansatz: Any, fields: Mapping[str, Any]) -> None:
@@ -18,11 +20,14 @@ def check_couplings(ansatz: Any, fields: Mapping[str, Any]) -> None:
         fields: The other fields of the problem, as far as they were accepted.
 
     Raises:
-        InputError: If the couplings of an evolution are no chain, and it cannot be done.
+        InputError: If the couplings of an evolution are no chain and it cannot be done, or its
+            schedule does not fit.
     """
+    check_schedule(fields)
     if fields.get("hamiltonian") is None or fields.get("time") is None:
         return  # nothing is evolved, or one of them was refused itself
     hamiltonian = getattr(fields["hamiltonian"], "hamiltonian", fields["hamiltonian"])
+    hamiltonian = support((*fields.get("schedule", ()), (hamiltonian, fields["time"])))
     if hamiltonian.is_chain:
         return
     _check_sites(hamiltonian)

@@ -20,6 +20,7 @@ from aqc.errors import InputError
 from aqc.forecast import LAYERS_PER_STEP, Forecast, forecast
 from aqc.given import GivenCircuit, RandomStart
 from aqc.network import lay_out
+from aqc.pieces import averaged, support
 from aqc.problem import Problem
 from aqc.threads import one_blas_thread
 
@@ -214,7 +215,7 @@ def _forecast(problem: Problem, chi: int | None = None) -> Forecast:
         bond = settings.state.max_bond if settings.state else most
         seen = Forecast(min(bond, settings.max_bond), most, 0)
     else:
-        hamiltonian, time = evolution
+        hamiltonian, time = averaged(problem.pieces())
         product = problem.product_state()
         seen = forecast(hamiltonian, product, time, settings.tolerance, settings.max_bond)
     return seen if chi is None else replace(seen, bond=chi)
@@ -222,10 +223,10 @@ def _forecast(problem: Problem, chi: int | None = None) -> Forecast:
 
 def colors_of(problem: Problem) -> Colors:
     """Return the colors of the couplings that an ansatz follows; none where it is a brickwork."""
-    dynamics = problem.evolution()
-    if dynamics is None or dynamics[0].is_chain or isinstance(problem.ansatz.start, GivenCircuit):
+    if problem.time is None or isinstance(problem.ansatz.start, GivenCircuit):
         return ()
-    return color(dynamics[0].pairs)
+    whole = support(problem.pieces())
+    return () if whole.is_chain else color(whole.pairs)
 
 
 @functools.lru_cache(maxsize=256)

@@ -124,8 +124,7 @@ def extend(
     gates, depth = two_qubit_counts(written)
     cx_depth = two_qubit_counts(synthesize(whole).circuit)[1]
     start = problem.product_state()
-    assert later.time is not None
-    trotter = best_formula(hamiltonian, later.time, start, target.mps, cx_depth)
+    trotter = best_formula(later.pieces(), start, target.mps, cx_depth)
     return Extension(
         later,
         steps,

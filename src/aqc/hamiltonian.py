@@ -109,12 +109,7 @@ class Hamiltonian:
 
     @property
     def is_chain(self) -> bool:
-        """Whether all pairs are neighbors on an open chain.
-
-        Example:
-            >>> Hamiltonian.from_terms(3, [("XX", (0, 2), 1.0)]).is_chain
-            False
-        """
+        """Whether all pairs are neighbors on an open chain."""
         return all(term.qubits[-1] - term.qubits[0] <= 1 for term in self.terms)
 
     @property
@@ -143,10 +138,11 @@ class Hamiltonian:
                 couplings[number[term.qubits[0], term.qubits[1]], first, second] += term.coefficient
         return couplings
 
-    def pair_matrices(self) -> np.ndarray:
-        """Return H cut into its pairs: with every site coupled, their sum is H but the constant.
+    def pair_matrices(self, pairs: tuple[tuple[int, int], ...] | None = None) -> np.ndarray:
+        """Return H cut into pairs: if they hold every site, their sum is H but the constant.
 
-        One-site terms go in equal parts to all pairs of their site.
+        One-site terms go in equal parts to all pairs of their site; `pairs` adds idle ones to
+        those that are coupled.
 
         Returns:
             Hermitian matrices, shape (pairs, 4, 4), energy; row index 2 * s_j + s_k for j < k.
@@ -156,10 +152,14 @@ class Hamiltonian:
             >>> ring.pair_matrices()[0].diagonal().real.tolist()
             [2.0, 0.0, -2.0, 0.0]
         """
-        pairs = self.pairs
+        pairs = self.pairs if pairs is None else pairs
         counts = np.bincount([site for pair in pairs for site in pair], minlength=self.num_qubits)
         fields = self.field_matrices() / np.maximum(counts, 1)[:, None, None]
-        matrices = np.tensordot(self.pair_couplings(), _PRODUCTS, 2)
+        matrices = np.zeros((len(pairs), 4, 4), dtype=complex)
+        number = {pair: p for p, pair in enumerate(pairs)}
+        matrices[[number[pair] for pair in self.pairs]] = np.tensordot(
+            self.pair_couplings(), _PRODUCTS, 2
+        )
         for matrix, (j, k) in zip(matrices, pairs, strict=True):
             matrix += np.kron(fields[j], np.eye(2)) + np.kron(np.eye(2), fields[k])
         return matrices
@@ -323,12 +323,7 @@ class Hamiltonian:
         return np.asarray(self.to_sparse().toarray())
 
     def to_sparse(self) -> Any:
-        """Return H as a sparse matrix of SciPy's, in the order of `to_dense`.
-
-        Example:
-            >>> Hamiltonian.from_terms(2, [("XX", [0, 1], 1.0)]).to_sparse().nnz
-            4
-        """
+        """Return H as a sparse matrix of SciPy's, in the order of `to_dense`."""
         from scipy.sparse import coo_array  # a fifth of a second
 
         n = self.num_qubits

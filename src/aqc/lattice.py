@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from aqc.circuit import Circuit, Gate
-from aqc.coloring import color
+from aqc.coloring import chain_pairs, color
 from aqc.cost import MAX_DENSE_QUBITS
 from aqc.evolved import (
     COARSE_TRUNCATION,
@@ -22,6 +22,7 @@ from aqc.evolved import (
 from aqc.gates import evolution
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, as_mps, from_vector
+from aqc.pieces import Pieces, pair_gates, support
 from aqc.simulate import act_on, compress
 from aqc.target import Target
 from aqc.tebd import Evolution
@@ -127,30 +128,92 @@ def formula(
     """
     if hamiltonian.is_chain and fused:
         return _of_bricks(brick_layers(hamiltonian, time, steps, order), hamiltonian.num_qubits)
-    colors = color(hamiltonian.pairs)
-    groups: list[list[tuple[tuple[int, ...], np.ndarray]]]
     if fused:
-        matrix = dict(zip(hamiltonian.pairs, hamiltonian.pair_matrices(), strict=True))
-        groups = [[(pair, matrix[pair]) for pair in pairs] for pairs in colors]
-    else:
-        bare = Hamiltonian(
-            hamiltonian.num_qubits, tuple(t for t in hamiltonian.terms if len(t.qubits) == 2)
-        )
-        matrix = dict(zip(bare.pairs, bare.pair_matrices(), strict=True))
-        fields: list[tuple[tuple[int, ...], np.ndarray]] = [
-            ((j,), field) for j, field in enumerate(hamiltonian.field_matrices())
-        ]
-        groups = [fields, [(pair, matrix[pair]) for pairs in colors for pair in pairs]]
-    made: dict[tuple[int, float], list[Gate]] = {}
+        return formula_of_pieces(((hamiltonian, time),), steps, order)
+    n = hamiltonian.num_qubits
+    bare = Hamiltonian(n, tuple(term for term in hamiltonian.terms if len(term.qubits) == 2))
+    turns = [((j,), field) for j, field in enumerate(hamiltonian.field_matrices())]
+    matrix = dict(zip(bare.pairs, bare.pair_matrices(), strict=True))
+    couplings = [(pair, matrix[pair]) for pairs in color(bare.pairs) for pair in pairs]
     gates: list[Gate] = []
-    for number, fraction in schedule(len(groups), steps, order):
-        key = number, round(fraction, 14)
-        if key not in made:
-            qubits = [where for where, _ in groups[number]]
-            turns = evolution(np.stack([m for _, m in groups[number]]), fraction * time)
-            made[key] = [Gate(where, turn) for where, turn in zip(qubits, turns, strict=True)]
-        gates += made[key]
-    return Circuit(hamiltonian.num_qubits, tuple(gates))
+    for number, fraction in schedule(2, steps, order):
+        for where, part in couplings if number else turns:
+            gates.append(Gate(where, evolution(part, fraction * time)))
+    return Circuit(n, tuple(gates))
+
+
+def formula_of_pieces(pieces: Pieces, steps: int, order: int) -> Circuit:
+    """Return a product formula of a Hamiltonian that changes in time.
+
+    Args:
+        pieces: Hamiltonians, each for its time.
+        steps: Number of steps into which the whole time is cut.
+        order: 1, 2 or 4; reached where H is smooth on the scale of a step.
+    """
+    whole = support(pieces)
+    n = whole.num_qubits
+    colors = (
+        tuple(tuple(pairs) for pairs in chain_pairs(n, 2)) if whole.is_chain else color(whole.pairs)
+    )
+    plan = schedule(len(colors), steps, order)
+    layers = [list(colors[group]) for group, _ in plan]
+    made = pair_gates(pieces, layers, [group for group, _ in plan], [f for _, f in plan])
+    gates = [
+        Gate(pair, gate)
+        for layer, matrices in zip(layers, made, strict=True)
+        for pair, gate in zip(layer, matrices, strict=True)
+    ]
+    return Circuit(n, tuple(gates))
+
+
+def evolve_pieces(
+    pieces: Pieces,
+    state: np.ndarray | MPS,
+    *,
+    tolerance: float,
+    max_bond: int,
+    evolver: str = "native",
+    progress: Callable[[float], None] | None = None,
+) -> Target:
+    """Return what pieces make of a state one after another; each gets its time's share of angle.
+
+    Args:
+        pieces: Hamiltonians, each for its time.
+        state: One-qubit states, shape (n, 2), or an MPS.
+        tolerance: Largest infidelity by truncation and Trotter error together.
+        max_bond: Largest bond dimension.
+        evolver: "native" or "quimb"; of open chains alone.
+        progress: Called with the fraction done.
+
+    Raises:
+        InputError: If a time is so long that phases have no correct digits left.
+        TruncationError: If `max_bond` cannot keep the tolerance.
+    """
+    allowed = float(np.arcsin(np.sqrt(tolerance)))
+    total = sum(abs(time) for _, time in pieces)
+    made: Target | None = None
+    done = 0.0
+    for hamiltonian, time in pieces:
+        share = abs(time) / total if total else 1 / len(pieces)
+        begun = done
+
+        def told(fraction: float, begun: float = begun, share: float = share) -> None:
+            if progress:
+                progress(begun + share * fraction)
+
+        later = evolve_state(
+            hamiltonian,
+            state if made is None else made.mps,
+            time,
+            tolerance=max(float(np.sin(allowed * share) ** 2), 1e-16),
+            max_bond=max_bond,
+            evolver=evolver,
+            progress=told,
+        )
+        made = later if made is None else made.followed_by(later)
+        done += share
+    assert made is not None
+    return made
 
 
 def _of_bricks(layers: list[Layer], num_qubits: int) -> Circuit:

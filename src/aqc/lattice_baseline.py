@@ -1,22 +1,23 @@
-"""What plain Trotter reaches at the same depth where other pairs than neighbors are coupled."""
+"""What plain Trotter reaches at the same depth on lattices, and where H changes in time."""
 
 import numpy as np
 
 from aqc.baseline import DEEPEST, Baseline, best_trotter
 from aqc.circuit import Circuit
 from aqc.gates import cx_count
-from aqc.hamiltonian import Hamiltonian
-from aqc.lattice import couplings_commute, formula
+from aqc.lattice import couplings_commute, formula, formula_of_pieces
 from aqc.mps import MPS, as_mps, log_overlap
+from aqc.pieces import Pieces
 from aqc.simulate import act_on
+from aqc.threads import one_blas_thread
 
 _TRUNCATION_ANGLE = 3e-3
 _MAX_BOND = 256
 
 
+@one_blas_thread()
 def best_formula(
-    hamiltonian: Hamiltonian,
-    time: float,
+    pieces: Pieces,
     state: np.ndarray | MPS,
     target: MPS,
     depth: int,
@@ -26,21 +27,21 @@ def best_formula(
     """Return the product formula of highest fidelity at CX depth `depth` or the next larger one.
 
     Args:
-        hamiltonian: On any pairs.
-        time: t, in units of 1/energy.
+        pieces: Hamiltonians on any pairs, each for its time.
         state: One-qubit states, shape (n, 2), or an MPS with its center on site 0; for operators
             the Bell pairs of an `Ansatz`.
         target: What to compare with.
         depth: CX depth of the compiled circuit.
         preparation: CX depth and number of CX of the circuit that makes an MPS as `state`.
     """
-    if hamiltonian.is_chain:
+    (hamiltonian, time), *more = pieces
+    if hamiltonian.is_chain and not more:
         return best_trotter(hamiltonian, time, state, target, depth, preparation=preparation)
     operator = not isinstance(state, MPS) and state.ndim == 3
     has_fields = any(len(term.qubits) == 1 for term in hamiltonian.terms)
-    apart = has_fields and couplings_commute(hamiltonian)
+    apart = has_fields and not more and couplings_commute(hamiltonian)
     found = [
-        (order, fused, *_shallowest(hamiltonian, time, order, fused, depth, operator))
+        (order, fused, *_shallowest(pieces, order, fused, depth, operator))
         for order in (1, 2, 4)
         for fused in ((True, False) if apart else (True,))
     ]
@@ -60,12 +61,15 @@ def best_formula(
 
 
 def _shallowest(
-    hamiltonian: Hamiltonian, time: float, order: int, fused: bool, depth: int, operator: bool
+    pieces: Pieces, order: int, fused: bool, depth: int, operator: bool
 ) -> tuple[int, Circuit, tuple[int, int]]:
     """Return steps, circuit and cost of the fewest steps that are at least `depth` deep."""
     steps = 1
     while True:
-        circuit = formula(hamiltonian, time, steps, order, fused=fused)
+        if fused:
+            circuit = formula_of_pieces(pieces, steps, order)
+        else:
+            circuit = formula(*pieces[0], steps, order, fused=False)
         cost = cx_cost(circuit, operator=operator)
         if cost[0] >= depth or cost[0] == 0:  # no depth at all: nothing to evolve
             return steps, circuit, cost

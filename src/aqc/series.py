@@ -88,7 +88,9 @@ def problems_of(content: Mapping[str, Any], directory: Path = Path()) -> list[Pr
         raise InputError("A problem must have either `time` or `times`, but has both.", "/times")
     rest = {name: value for name, value in content.items() if name != "times"}
     times = _checked(content["times"])
-    return [Problem.from_dict(inline({**rest, "time": time}, directory)) for time in times]
+    made = [Problem.from_dict(inline({**rest, "time": time}, directory)) for time in times]
+    _check_schedule(made)
+    return made
 
 
 def compile_series(
@@ -107,6 +109,7 @@ def compile_series(
     Returns:
         One result for each time; fewer after Ctrl-C.
     """
+    _check_schedule(problems)
     results: list[CompileResult] = []
     last = problems[-1].time
     for problem in problems:
@@ -126,6 +129,11 @@ def compile_series(
         if results[-1].status == "interrupted":
             break
     return tuple(results)
+
+
+def _check_schedule(problems: Sequence[Problem]) -> None:
+    if any(problem.schedule for problem in problems):
+        raise InputError("`schedule` must go with one `time`, but there are several.", "/schedule")
 
 
 def _warm(
@@ -173,15 +181,7 @@ def _target(
         max_bond=settings.max_bond,
         evolver=settings.evolver,
     )
-    return replace(
-        made,
-        truncation_angle=made.truncation_angle + earlier.truncation_angle,
-        trotter_angle=made.trotter_angle + earlier.trotter_angle,
-        trotter_exact=made.trotter_exact and earlier.trotter_exact,
-        discarded_weight=made.discarded_weight + earlier.discarded_weight,
-        steps=made.steps + earlier.steps,
-        key=problem.target_key(),
-    )
+    return replace(earlier.followed_by(made), key=problem.target_key())
 
 
 def _checked(times: Any) -> list[float]:

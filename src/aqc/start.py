@@ -14,6 +14,7 @@ from aqc.gates import evolution, exchanged, nearest_factors
 from aqc.given import GivenCircuit, RandomStart
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, log_overlap
+from aqc.pieces import support
 from aqc.problem import Problem
 from aqc.settings import fitting_order
 from aqc.simulate import on_bonds, run_circuit
@@ -47,7 +48,7 @@ def start_ansatz(problem: Problem, target: MPS, layers: int) -> Ansatz:
         >>> start_ansatz(problem, make_target(problem).mps, 3).blocks.shape
         (8, 4, 4)
     """
-    hamiltonian = problem.to_hamiltonian() if problem.time is not None else None
+    hamiltonian = support(problem.pieces()) if problem.time is not None else None
     block = chosen_block(problem.ansatz.block, hamiltonian, problem.circuit.basis)
     return replace(_start(problem, target, layers), block=block)
 
@@ -63,6 +64,9 @@ def _start(problem: Problem, target: MPS, layers: int) -> Ansatz:
     begun = _circuit_before(problem)
     dynamics = problem.evolution()
     if dynamics is not None and begun is None and settings.start is None:
+        if problem.schedule:
+            states = problem.product_state()
+            return Ansatz.from_pieces(problem.pieces(), states, layers=layers)
         return Ansatz.from_trotter(
             *dynamics,
             problem.product_state(),
@@ -95,8 +99,10 @@ def random_starts(first: Ansatz, given: RandomStart) -> list[Ansatz]:
 
 def _colors(problem: Problem) -> Colors:
     """Return the colors of an evolution's couplings; none for a chain."""
-    dynamics = problem.evolution()
-    return () if dynamics is None or dynamics[0].is_chain else color(dynamics[0].pairs)
+    if problem.time is None:
+        return ()
+    whole = support(problem.pieces())
+    return () if whole.is_chain else color(whole.pairs)
 
 
 def random_ansatz(

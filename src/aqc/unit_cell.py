@@ -68,7 +68,8 @@ def shorten(problem: Problem, layers: int) -> Problem | None:
     width = _SITES_PER_LAYER * layers + _MORE_SITES
     width += (n - width) % 2
     given = isinstance(problem.initial_state, GivenCircuit) or problem.ansatz.start is not None
-    if given or n < _LONG * width or problem.time is None or problem.mode != "state":
+    evolved = problem.time is not None and not problem.schedule and problem.mode == "state"
+    if given or not evolved or n < _LONG * width:
         return None
     hamiltonian, sites = problem.to_hamiltonian(), problem.product_state()
     first, last = _middle(width), n - width + _middle(width)
