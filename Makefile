@@ -42,7 +42,7 @@ bench-deep: venv ## Deep circuits, long chains, long times (bench-deep.json); an
 	$(BIN)/python benchmarks/deep.py
 
 bench-gpu: venv ## The evaluations of bench-deep on an accelerator that JAX has (bench-gpu.json)
-	JAX_PLATFORMS=$${JAX_PLATFORMS:-cuda} $(BIN)/python benchmarks/deep.py --cases evaluations --output bench-gpu.json
+	JAX_PLATFORMS=$${JAX_PLATFORMS:-cuda} $(BIN)/python benchmarks/deep.py --cases batches evaluations --output bench-gpu.json
 
 bench-blocks: venv ## Compare block types at equal CX depth, and preparation with staircases of gates
 	$(BIN)/python benchmarks/blocks.py

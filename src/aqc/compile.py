@@ -158,7 +158,7 @@ def compile_problem(
     progress: Report | None = None,
     checkpoint: Path | Checkpoints | None = None,
     target: Target | None = None,
-    warm: Callable[[int], Sequence[Ansatz]] | None = None,
+    warm: Callable[[int], Sequence[tuple[str, Ansatz]]] | None = None,
     least: int = 1,
 ) -> CompileResult:
     """Compile a problem; `compile_evolution` says what comes out.
@@ -168,7 +168,8 @@ def compile_problem(
         progress: Called with a `Progress` as the compile goes on, after the work was kept.
         checkpoint: Directory to keep the work in, and to go on from.
         target: From `make_target` or `Target.load`, for the same state; made when left out.
-        warm: Returns more starts of a number of layers; the best of all is taken.
+        warm: Returns more starts of a number of layers, with names; the best of all is taken.
+            None: a long chain whose middle repeats has that of a shorter one's fit.
         least: Brick layers where the search for the fewest begins.
 
     Raises:
@@ -188,6 +189,7 @@ def compile_problem(
         from aqc.depths import chosen, fit_depths
         from aqc.emission import emit, survival
         from aqc.interop.synthesis import two_qubit_counts
+        from aqc.unit_cell import repeated_starts
 
     with watch.stage("target"):
         target = _target(problem, report, kept, target)
@@ -198,6 +200,7 @@ def compile_problem(
 
     with watch.stage("optimize"):
         judge = partial(survival, problem) if problem.goal.device else None
+        warm = warm or partial(repeated_starts, problem)
         depths = fit_depths(problem, target.mps, start, report, kept, judge, warm, least)
     compiling = sum(depth.compile_seconds for depth in depths)
     watch.move("compile", compiling)

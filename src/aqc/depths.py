@@ -18,15 +18,19 @@ from aqc.blocks import BLOCKS
 from aqc.checkpoint import Checkpoints
 from aqc.estimate import colors_of, deepest_layers
 from aqc.fit import fit
+from aqc.given import RandomStart
 from aqc.methods import method_named
 from aqc.mps import MPS
 from aqc.optimize import Optimum, State
 from aqc.problem import Problem
 from aqc.progress import Progress, Report
+from aqc.race import best_start
 from aqc.settings import Layers
+from aqc.start import random_starts
 
 Start = Callable[[int], Ansatz]
-Warm = Callable[[int], Sequence[Ansatz]]
+Named = tuple[str, Ansatz]
+Warm = Callable[[int], Sequence[Named]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +41,8 @@ class Depth:
         ansatz: With the best blocks.
         optimum: How the optimizer got there.
         compile_seconds: Time spent in XLA, by this process.
-        start: "own", "shallower" for the best shallower fit, or "earlier" for that of an earlier
-            time.
+        start: "own", "shallower" for the best shallower fit, "earlier" for that of an earlier
+            time, or "repeated" for the middle of a shorter chain's.
         start_infidelity: 1 - F of its own start, before any optimization.
         noise_fidelity: What a device's noise leaves of it, where the goal names a device.
     """
@@ -103,7 +107,7 @@ def fit_depths(
         kept: Where work is kept, and where it goes on from.
         survival: Returns what a device's noise leaves of a circuit, where the goal names a device:
             then "auto" goes on as long as the state on the device gets better.
-        warm: Returns more starts of a number of layers.
+        warm: Returns more starts of a number of layers, with names.
         least: Where the search for the fewest layers begins.
 
     Returns:
@@ -226,7 +230,7 @@ def _fit_one(
     problem: Problem,
     target: MPS,
     start: Start,
-    others: Sequence[Ansatz],
+    others: Sequence[Named],
     layers: int,
     done: list[Depth],
     report: Report,
@@ -247,9 +251,14 @@ def _fit_one(
             report(Progress("optimize", count / most, before + count, infidelity, shown))
         told = len(state.history)
 
-    first = start(layers)
+    first, resumed = start(layers), _state(kept, layers)
+    given = problem.ansatz.start
+    if isinstance(given, RandomStart) and given.starts > 1 and resumed is None:
+        report(Progress("compile", None, before, layers=shown))
+        first, _ = best_start(random_starts(first, given), target, overlap_method=problem.overlap)
     shallower = [depth for depth in done if depth.layers < layers]
-    names, rivals = ["own"] + ["earlier"] * len(others), list(others)
+    names = ["own", *(name for name, _ in others)]
+    rivals = [ansatz for _, ansatz in others]
     if shallower:
         best = min(shallower, key=lambda depth: depth.infidelity)
         names.append("shallower")
@@ -267,8 +276,9 @@ def _fit_one(
         max_evaluations=most,
         goal=0.0 if _goes_on(problem) else problem.goal.infidelity,
         accuracy=problem.goal.infidelity,
+        memory_limit=problem.limits.memory_gb * 1e9,
         on_step=on_step,
-        resume=_state(kept, layers),
+        resume=resumed,
     )
     logs = fitted.starts
     return Depth(

@@ -18,7 +18,7 @@ from aqc.coloring import Colors, color, layer_pairs
 from aqc.cost import MAX_DENSE_QUBITS, choose_engine, is_brief, memory, work
 from aqc.errors import InputError
 from aqc.forecast import LAYERS_PER_STEP, Forecast, forecast
-from aqc.given import GivenCircuit
+from aqc.given import GivenCircuit, RandomStart
 from aqc.network import lay_out
 from aqc.pieces import averaged, support
 from aqc.problem import Problem
@@ -256,9 +256,11 @@ def _needed(problem: Problem, seen: Forecast, layers: int) -> float:
     compiling = _COMPILING + (_COMPILING_PER_LAYER * layers if engine == "exact" else 0)
     if is_brief(n, layers, chi, engine, problem.optimizer.max_steps, operator=operator):
         compiling = _COMPILING_BRIEF
+    given = problem.ansatz.start
+    at_once = given.starts if isinstance(given, RandomStart) else 1
     phases = [
         3 * target,
-        target + compiling + memory(n, layers, chi, engine, operator=operator),
+        target + compiling + at_once * memory(n, layers, chi, engine, operator=operator),
         2 * target + _COMPILED + _certifying(problem, seen, layers),
     ]
     return _LIBRARIES + max(phases) + _WRITING_PER_QUBIT * n

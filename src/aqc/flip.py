@@ -187,6 +187,17 @@ class FlipCost:
         self.leader = -1
         return self(nearest_point(turned, self._block).astype(point.dtype), self._still)
 
+    def neighbor(self, point: np.ndarray) -> np.ndarray | None:
+        """Return the point with the flip absorbed that overlaps most, None where none does.
+
+        Where F_0 is zero its logarithm has neither value nor gradient; this is the way on.
+        """
+        self.follow(self(point, self._still))
+        moved = self.escape(point)
+        if moved is None or not np.isfinite(moved.log_fidelity):
+            return None
+        return np.asarray(moved.point)
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Return leader and weight, for a checkpoint."""
         return {"leader": np.array(self.leader), "weight": np.array(self.weight)}

@@ -136,15 +136,22 @@ def _check_schedule(problems: Sequence[Problem]) -> None:
         raise InputError("`schedule` must go with one `time`, but there are several.", "/schedule")
 
 
-def _warm(problem: Problem, before: CompileResult | None) -> Callable[[int], list[Ansatz]]:
+def _warm(
+    problem: Problem, before: CompileResult | None
+) -> Callable[[int], list[tuple[str, Ansatz]]] | None:
     """Return the starts of a number of layers that an earlier time offers."""
     if before is None:
-        return lambda layers: []
+        return None
     assert before.problem.time is not None
     earlier, ansatz = before.problem.time, before.chosen.ansatz
     evolution = problem.evolution()
     assert evolution is not None
-    return lambda layers: continued_in_time(ansatz, earlier, *evolution, layers)
+
+    def starts(layers: int) -> list[tuple[str, Ansatz]]:
+        found = continued_in_time(ansatz, earlier, *evolution, layers)
+        return [("earlier", start) for start in found]
+
+    return starts
 
 
 def _target(

@@ -90,6 +90,13 @@ def identities(sites: np.ndarray, layers: int) -> Ansatz:
     return Ansatz(sites, layers, np.tile(np.eye(4, dtype=complex), (_count(sites, layers), 1, 1)))
 
 
+def random_starts(first: Ansatz, given: RandomStart) -> list[Ansatz]:
+    """Return as many random starts as were asked for, the first of which was drawn before."""
+    seeds = [(given.random, number) for number in range(1, given.starts)]
+    more = [random_ansatz(first.state, first.layers, seed, first.colors).blocks for seed in seeds]
+    return [first, *map(first.with_blocks, more)]
+
+
 def _colors(problem: Problem) -> Colors:
     """Return the colors of an evolution's couplings; none for a chain."""
     if problem.time is None:
@@ -98,7 +105,9 @@ def _colors(problem: Problem) -> Colors:
     return () if whole.is_chain else color(whole.pairs)
 
 
-def random_ansatz(sites: np.ndarray, layers: int, seed: int, colors: Colors = ()) -> Ansatz:
+def random_ansatz(
+    sites: np.ndarray, layers: int, seed: int | tuple[int, ...], colors: Colors = ()
+) -> Ansatz:
     """Return an ansatz with blocks from the Haar measure, on a product state of shape (n, 2).
 
     Source: Mezzadri, arXiv:math-ph/0609050, Sec. 5: QR with the phases of R's diagonal removed.
@@ -149,14 +158,17 @@ def continued_in_time(
 
     Returns:
         The circuit with every block G = exp(-iK) stretched to exp(-iK time/earlier), which is
-        right for a product formula, and the circuit followed by one for the time that is left;
-        none if it has too many layers.
+        right for a product formula, and the circuit followed by one for the time that is left, or
+        with no layers to spare as it is, which is right near an eigenstate; none if it has too
+        many layers.
     """
     if before.layers > layers:
         return []
     stretch = np.stack([_generator(block) for block in before.blocks]) * (time / earlier)
     found = [before.with_blocks(evolution(stretch, 1.0)).deepened(layers)]
-    if before.layers < layers and hamiltonian.is_chain:
+    if before.layers == layers:
+        found.append(before)
+    elif hamiltonian.is_chain:
         found.append(_followed(before, hamiltonian, time - earlier, layers))
     return found
 
@@ -221,11 +233,21 @@ def _squeeze_apart(states: np.ndarray, gates: list[Gate], layers: int) -> Ansatz
 
 
 def _followed(first: Ansatz, hamiltonian: Hamiltonian, time: float, layers: int) -> Ansatz:
-    """Return a brickwork followed by Trotter's, up to a number of layers."""
+    """Return a brickwork followed by Trotter's of second order, up to a number of layers.
+
+    Where that has one layer more than is left, its first one goes into the brickwork's last one.
+    """
     left = layers - first.layers
     bonds = hamiltonian.bond_matrices() * time
-    later = _trotter(first.state, bonds, left, first.layers % 2)
-    return Ansatz(first.state, layers, np.concatenate([first.blocks, later.blocks]))
+    merged = left % 2 == 0
+    parity = (first.layers - merged) % 2
+    later = _trotter(first.state, bonds, left + merged, parity).blocks
+    before = first.blocks
+    if merged:
+        count = len(first.bonds[-1])
+        joined = later[:count] @ before[-count:]
+        before, later = np.concatenate([before[:-count], joined]), later[count:]
+    return Ansatz(first.state, layers, np.concatenate([before, later]))
 
 
 def _trotter(states: np.ndarray, bonds: np.ndarray, layers: int, parity: int = 0) -> Ansatz:

@@ -250,6 +250,7 @@ def test_what_the_method_cannot_take(api: httpx.Client, slug: str) -> None:
         assert over_http(api, slug, name, body) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS)
 def test_what_is_of_no_type_or_shape(api: httpx.Client, slug: str) -> None:
     for operation in kernels.load(slug).operations:

@@ -17,7 +17,6 @@ from aqc.kernels.autonumerics_zero.programs import (
     OPERATIONS,
     Name,
     Program,
-    canonical,
     cost,
     expression,
     mutate,
@@ -27,7 +26,8 @@ from aqc.kernels.autonumerics_zero.targets import COMPLEX, FUNCTIONS, Named, Tab
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PARENTS, _CHILDREN, _SAME = 60, 240, 2
+_PARENTS, _CHILDREN = 60, 240
+_LEAST = 2  # operations; cheaper programs do not count as cheaper
 _FRESH = 10_000
 _POLISH_NODES, _POLISH_ROUNDS = 65, 40  # of the last fit
 
@@ -234,22 +234,24 @@ def _as_program(rows: Any) -> Program:
 def _select(
     programs: list[Program], errors: np.ndarray, selection: str, rng: random.Random
 ) -> list[int]:
-    """Return the numbers of the survivors; of one expression at most two."""
-    seen: dict[str, int] = {}
-    distinct = []
+    """Return the numbers of the survivors; programs alike in cost and error count as one.
+
+    They are mostly the same function in other writings, and would fill the population.
+    """
+    costs = np.array([cost(program) for program in programs])
+    seen, distinct = set(), []
     for i in np.argsort(errors, kind="stable").tolist():
-        key = canonical(programs[i])
-        if np.isfinite(errors[i]) and seen.get(key, 0) < _SAME:
-            seen[key] = seen.get(key, 0) + 1
+        key = (costs[i], f"{errors[i]:.1e}")
+        if np.isfinite(errors[i]) and key not in seen:
+            seen.add(key)
             distinct.append(i)
     if not distinct:
         return list(range(min(len(programs), _PARENTS)))
     if selection == "random":
         rng.shuffle(distinct)
         return distinct[:_PARENTS]
-    costs = np.array([cost(programs[i]) for i in distinct])
     logs = np.log(np.maximum(errors[distinct], 1e-300))
-    order = _nsga2_order(costs, logs)
+    order = _nsga2_order(np.maximum(costs[distinct], _LEAST), logs)
     return [distinct[i] for i in order[:_PARENTS]]
 
 
