@@ -107,7 +107,6 @@ def test_three_lines_suffice():
         "circuit": {"basis": "cx", "coupling_map": None, "errors": None},
         "limits": {"threads": 2, "memory_gb": 8.0},
         "powers": [],
-        "schedule": [],
         "observables": [],
         "seed": 0,
     }
