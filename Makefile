@@ -12,7 +12,7 @@ PIN := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-blocks bench-deep bench-engine bench-gpu bench-service bench-unitary catalogue \
+.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-blocks bench-deep bench-engine bench-gpu bench-kernels bench-service bench-unitary catalogue \
 	notebooks lint format pins clean distclean
 
 help: ## Show this list
@@ -49,6 +49,9 @@ bench-blocks: venv ## Compare block types at equal CX depth, and preparation wit
 
 bench-service: venv ## Time what the service adds to a compile
 	$(BIN)/python benchmarks/service.py
+
+bench-kernels: venv ## Kernels through the service under load, with keys and quotas
+	$(BIN)/python benchmarks/kernels.py
 
 bench-unitary: venv ## Unitary mode against published costs and Qiskit's own synthesis (bench-unitary.json)
 	$(BIN)/python benchmarks/unitary.py

@@ -145,7 +145,7 @@ def fit(
         >>> fit(start, target.mps).optimum.infidelity < 1e-9
         True
     """
-    shape = ansatz.num_qubits, ansatz.layers, target.max_bond
+    shape = ansatz.num_qubits, ansatz.rows, target.max_bond
     engine = choose_engine(*shape, overlap_method, operator=ansatz.is_operator)
     run = partial(
         _fit_by,
@@ -187,10 +187,10 @@ def _fit_by(
     if isinstance(method, str):
         # What enters a block of an operator is mixed completely: its metric is the identity.
         method = METHODS[method](None if operator else partial(fubini_study, ansatz))
-    plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, accuracy, operator=operator)
+    plan = precisions(n, ansatz.rows, chi, engine, max_evaluations, accuracy, operator=operator)
     if resume is not None:
         plan = plan[plan.index(str(resume.point.dtype)) :]
-    quick = is_brief(n, ansatz.layers, chi, engine, max_evaluations, operator=operator)
+    quick = is_brief(n, ansatz.rows, chi, engine, max_evaluations, operator=operator)
     state = resume
     seconds = 0.0
     starts: tuple[float, ...] = ()
@@ -296,7 +296,7 @@ class Bonds:
     """
 
     def __init__(self, ansatz: Ansatz, target: MPS, weight: float):
-        self.segments: Segments = choose_segments(ansatz, target, weight)
+        self.segments: Segments = choose_segments(ansatz.as_bricks(), target, weight)
         self.lost = 0.0
         self._weight = weight
         self._most = _LARGEST_BOND * padded_bond(target.max_bond)

@@ -111,11 +111,10 @@ def first_flips(ansatz: Ansatz) -> Flips:
         [0, 0, 1]
     """
     found: dict[int, tuple[int, np.ndarray]] = {}
-    bonds = [bond for layer in ansatz.bonds for bond in layer]
-    for number, bond in enumerate(bonds):
-        left, right = _flip(ansatz.state[bond]), _flip(ansatz.state[bond + 1])
-        found.setdefault(bond, (number, np.kron(left, np.eye(2))))
-        found.setdefault(bond + 1, (number, np.kron(np.eye(2), right)))
+    pairs = [pair for layer in ansatz.pairs for pair in layer]
+    for number, (a, b) in enumerate(pairs):
+        found.setdefault(a, (number, np.kron(_flip(ansatz.state[a]), np.eye(2))))
+        found.setdefault(b, (number, np.kron(np.eye(2), _flip(ansatz.state[b]))))
     numbers, matrices = zip(*(found[qubit] for qubit in sorted(found)), strict=True)
     return Flips(np.array(numbers), np.stack(matrices))
 

@@ -67,7 +67,7 @@ def best_start(
 
     first = starts[0]
     n, chi = first.num_qubits, target.max_bond
-    engine = choose_engine(n, first.layers, chi, overlap_method, operator=first.is_operator)
+    engine = choose_engine(n, first.rows, chi, overlap_method, operator=first.is_operator)
     with jax.enable_x64(True), one_blas_thread():
         data = overlap.prepare(first, target, engine, np.dtype(complex))
         points = np.stack([nearest_point(start.blocks, start.block) for start in starts])

@@ -68,13 +68,14 @@ def shorten(problem: Problem, layers: int) -> Problem | None:
     width = _SITES_PER_LAYER * layers + _MORE_SITES
     width += (n - width) % 2
     given = isinstance(problem.initial_state, GivenCircuit) or problem.ansatz.start is not None
-    if given or n < _LONG * width or problem.time is None or problem.mode != "state":
+    evolved = problem.time is not None and not problem.schedule and problem.mode == "state"
+    if given or not evolved or n < _LONG * width:
         return None
     hamiltonian, sites = problem.to_hamiltonian(), problem.product_state()
     first, last = _middle(width), n - width + _middle(width)
-    if not _repeats(hamiltonian.bond_matrices()[first - 1 : last + 1]):
+    if not hamiltonian.is_chain or not _repeats(sites[first - 1 : last + 1]):
         return None
-    if not _repeats(sites[first - 1 : last + 1]):
+    if not _repeats(hamiltonian.bond_matrices()[first - 1 : last + 1]):
         return None
     goal = -np.expm1(_STRICTER * width / n * np.log1p(-problem.goal.infidelity))
     target = {"tolerance": problem.target.tolerance * width / n}

@@ -15,12 +15,14 @@ from aqc.kernels.causal_pinn import (
     causal_weights,
     solve_causally,
     solve_causally_steps,
+    solve_rate_causally,
 )
 from aqc.kernels.causal_pinn._network import losses_of, network
-from aqc.kernels.causal_pinn._systems import rate, terms_of
+from aqc.kernels.causal_pinn._systems import Terms, rate_of
 
 SMALL = {"width": 8, "depth": 1, "n_t": 16, "iterations": 600, "eps": (0.1, 1.0)}
 DECAY = {"component": [0], "coefficient": [-1.0], "exponents": [[1]]}
+BODY = {"system": DECAY, "u0": [1.0], "t_final": 1.0}
 
 
 def test_weights_are_their_triangular_sum():
@@ -56,20 +58,20 @@ def test_without_causality_the_loss_is_the_mean_to_the_bit():
 
 def test_the_lorenz_system_is_its_polynomial():
     x, y, z = u = np.array([1.2, -0.7, 20.0])
-    matrix, exponents = terms_of(Lorenz(), 3)
+    matrix, rate = rate_of(Lorenz(), 3)
     want = [10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z]
     with jax.enable_x64(True):
-        np.testing.assert_allclose(rate(matrix, exponents, jnp.asarray(u)), want, rtol=1e-14)
+        np.testing.assert_allclose(rate(matrix, jnp.asarray(u)), want, rtol=1e-14)
 
 
 def test_residuals_are_those_of_differences():
     rng = np.random.default_rng(3)
     dense = [(rng.normal(size=(1, 6)), rng.normal(size=6)), (rng.normal(size=(6, 3)), np.ones(3))]
     layers = {"layers": dense, "gates": []}
-    matrix, exponents = terms_of(Lorenz(), 3)
+    matrix, rate = rate_of(Lorenz(), 3)
     times, u0 = np.linspace(0.0, 0.8, 9), np.array([1.0, 2.0, 3.0])
     with jax.enable_x64(True):
-        found = losses_of(layers, jnp.asarray(times), u0, matrix, exponents)
+        found = losses_of(layers, jnp.asarray(times), u0, matrix, rate)
 
         def at(t):
             return np.asarray(network(layers, t, u0, times[-1]))
@@ -88,14 +90,14 @@ def test_a_jump_between_the_times_is_seen_between_them():
 
     leaves, tree = start_layers((1, 1, 1), 1e-3, 0)
     layers, moments = jax.tree.unflatten(tree, leaves)
-    times, matrix, exponents = np.linspace(0, 1, 9), np.ones((1, 1)), np.array([[1]])
+    times, matrix, rate = np.linspace(0, 1, 9), np.ones((1, 1)), Terms(((1,),))
     for sharp in (0.0, 300.0):
         # With u0 = 0 and N = 0 the equation u' = u holds; the step rises at t = 0.95.
         dense = [(np.array([[sharp]]), np.array([-0.9 * sharp])), (np.ones((1, 1)), np.ones(1))]
         steep = {"layers": dense, "gates": []}
         new = jax.tree.leaves((steep if sharp else jax.tree.map(lambda w: 0 * w, layers), moments))
-        found = weight_between(new, tree, times, np.zeros(1), matrix, exponents, 1.0)
-        on = np.asarray(losses_of(jax.tree.unflatten(tree, new)[0], times, 0.0, matrix, exponents))
+        found = weight_between(new, tree, times, np.zeros(1), matrix, rate, 1.0)
+        on = np.asarray(losses_of(jax.tree.unflatten(tree, new)[0], times, 0.0, matrix, rate))
         assert (found > 0.999) == (sharp == 0)
         assert found < np.exp(-on[:-1].sum()) or sharp == 0
 
@@ -131,6 +133,52 @@ def test_windows_follow_each_other():
     assert found.error < 0.1
 
 
+def test_a_function_is_solved_as_its_terms_are():
+    by_terms = solve_causally(DECAY, [2.0], 1.0, reference=True, **SMALL)
+    by_function = solve_rate_causally(lambda u: -u, [2.0], 1.0, reference=True, **SMALL)
+    np.testing.assert_allclose(by_function.u, by_terms.u, rtol=1e-3)
+    assert by_function.error == pytest.approx(by_terms.error, rel=0.05)
+
+
+def test_a_function_that_is_no_polynomial():
+    arguments = SMALL | {"eps": (0.1,), "iterations": 2000, "width": 16}
+    found = solve_rate_causally(
+        lambda u: jnp.stack([u[1], -jnp.sin(u[0])]), [1.0, 0.0], 2.0, reference=True, **arguments
+    )
+    assert found.error < 0.05
+    height = found.u[:, 1] ** 2 / 2 - np.cos(found.u[:, 0])
+    np.testing.assert_allclose(height, -np.cos(1), atol=0.05)  # a pendulum's energy
+
+
+@pytest.mark.parametrize(
+    ("rate", "u0", "sentence"),
+    [
+        (lambda u: u[:1], [1.0, 2.0], r"`rate` must return shape .2,., as `u0` has, but returns"),
+        (lambda u: (u, u), [1.0, 2.0], "`rate` must return shape .2,., .* returns no array"),
+        ("lambda u: -u", [1.0], '`rate` must be a function of a state, but is "lambda u: -u"'),
+    ],
+)
+def test_refusals_of_functions(rate, u0, sentence):
+    with pytest.raises(InputError, match=sentence):
+        solve_rate_causally(rate, u0, 1.0)
+
+
+def test_code_is_not_taken_and_options_are_refused_alike():
+    sentences = []
+    for refused in (
+        lambda: KERNEL.operation().run(BODY | {"system": "lambda u: -u"}),
+        lambda: solve_causally("lambda u: -u", [1.0], 1.0),
+        lambda: KERNEL.operation().run(BODY | {"delta": 1.0, "n_t": 15}),
+        lambda: solve_rate_causally(jnp.negative, [1.0], 1.0, delta=1.0, n_t=15),
+    ):
+        with pytest.raises(InputError) as refusal:
+            refused()
+        sentences.append(str(refusal.value))
+    assert sentences[0] == sentences[1] == '`system` must be an object, but is "lambda u: -u".'
+    assert sentences[2] == sentences[3]
+    assert "`delta` must be less than 1" in sentences[2]
+
+
 def test_steps_resume_to_the_same():
     arguments = {"system": Polynomial(**{k: np.array(v) for k, v in DECAY.items()})}
     arguments |= {"u0": np.ones(1), "t_final": 1.0, "windows": 2, **SMALL}
@@ -156,9 +204,6 @@ def test_every_answer_carries_the_notice():
     answer = KERNEL.answer(operation, None, 0.0)
     for text in (answer["notice"], KERNEL.to_dict()["notice"]):
         assert "may not be used commercially" in text.replace("\n", " ")
-
-
-BODY = {"system": DECAY, "u0": [1.0], "t_final": 1.0}
 
 
 @pytest.mark.parametrize(

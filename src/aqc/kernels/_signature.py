@@ -214,7 +214,7 @@ def _scalar(annotation: Any, bounds: tuple[Any, ...]) -> Type:
             None if least is None else math.ceil(least), None if most is None else math.floor(most)
         )
     if annotation is float:
-        return Real(**_bounds(bounds))
+        return Real(**{name: _plain(bound) for name, bound in _bounds(bounds).items()})
     if annotation is complex:
         return Complex()
     if annotation is str:
@@ -255,6 +255,11 @@ def _bounds(metadata: tuple[Any, ...]) -> dict[str, Any]:
             if bound is not None:
                 given[name] = bound
     return given
+
+
+def _plain(bound: float) -> float:
+    """Return 1 for 1.0: equal annotations may be one object, and whose is chance."""
+    return int(bound) if abs(bound) < 1e6 and int(bound) == bound else float(bound)
 
 
 def _lengths(metadata: tuple[Any, ...]) -> dict[str, int]:

@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Interval, Len
-from jaxtyping import Float
-from scipy.special import erf
 
-from aqc.errors import InputError
 from aqc.kernels._kernel import Steps, drain
 from aqc.kernels._signature import checked
 from aqc.kernels.autonumerics_zero.baselines import Baseline, classical
@@ -20,50 +17,19 @@ from aqc.kernels.autonumerics_zero.programs import (
     OPERATIONS,
     Name,
     Program,
-    canonical,
     cost,
     expression,
     mutate,
 )
+from aqc.kernels.autonumerics_zero.targets import COMPLEX, FUNCTIONS, Named, Table, nodes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PARENTS, _CHILDREN, _SAME = 60, 240, 2
+_PARENTS, _CHILDREN = 60, 240
+_LEAST = 2  # operations; cheaper programs do not count as cheaper
 _FRESH = 10_000
-COMPLEX = {
-    "exp2": lambda z: np.exp(z * np.log(2)),
-    "exp": np.exp,
-    "cos": np.cos,
-    "erf": erf,
-    "log1p": lambda z: np.log(1 + z),
-}
-FUNCTIONS = {"exp2": np.exp2, "exp": np.exp, "cos": np.cos, "erf": erf, "log1p": np.log1p}
-Function = Literal["exp2", "exp", "cos", "erf", "log1p"]
-
-
-@dataclass(frozen=True)
-class Named:
-    """A function by name, on an interval."""
-
-    function: Function
-    low: float
-    high: float
-    kind: Literal["named"] = "named"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A function by its values, 8 to 4096 of them.
-
-    Args:
-        x: Arguments, strictly increasing.
-        y: Values.
-    """
-
-    x: Float[np.ndarray, " points"]
-    y: Float[np.ndarray, " points"]
-    kind: Literal["table"] = "table"
+_POLISH_NODES, _POLISH_ROUNDS = 65, 40  # of the last fit
 
 
 @dataclass(frozen=True)
@@ -72,7 +38,7 @@ class Found:
 
     Args:
         ops: Operations that depend on x.
-        error: Largest error at the nodes of the fit.
+        error: Largest error at the 65 nodes of the last fit.
         validation_error: Largest error at 10000 other points (a table: at all its points).
         program: Rows (operation, register, register); operations + - * / are 0 to 3, register 0
             is x, 1 to 6 the constants, 7 and on the results.
@@ -226,47 +192,7 @@ def search_programs_steps(
             "errors": errors[kept],
         }
         yield (number + 1) / generations, state
-    return _report(state, target, error, generations)
-
-
-def nodes(
-    target: Named | Table, count: int, error: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return Chebyshev nodes, the target there, and what errors are divided by.
-
-    Raises:
-        InputError: The target cannot be used.
-    """
-    if isinstance(target, Named):
-        if target.low >= target.high:
-            raise InputError(
-                f"`target.low` must be less than `target.high`, but they are {target.low:g} and "
-                f"{target.high:g}.",
-                "/target/low",
-            )
-        if target.function == "log1p" and target.low <= -1:
-            raise InputError(
-                f"`target.low` must be greater than -1 for log1p, but is {target.low:g}.",
-                "/target/low",
-            )
-        middle, half = (target.low + target.high) / 2, (target.high - target.low) / 2
-        x = middle - half * np.cos(np.pi * np.arange(count) / (count - 1))
-        y = FUNCTIONS[target.function](x)
-        zero = _has_zero(target)
-    else:
-        _check_table(target)
-        x, y, zero = target.x, target.y, bool(np.any(target.y == 0))
-        if len(x) > count:
-            share = (1 - np.cos(np.pi * np.arange(count) / (count - 1))) / 2
-            chosen = np.unique(np.rint(share * (len(x) - 1)).astype(int))
-            x, y = x[chosen], y[chosen]
-    if error == "relative" and zero:
-        raise InputError(
-            "`error` must be absolute for this target: the relative error is undefined where the "
-            "target is 0.",
-            "/error",
-        )
-    return x, y, np.abs(y) if error == "relative" else np.ones_like(y)
+    return _report(state, target, error, generations, constants == "fitted")
 
 
 def search_work(
@@ -301,23 +227,6 @@ def draw(found: Front) -> "Figure":
     return figure
 
 
-def _has_zero(target: Named) -> bool:
-    if target.function in ("exp", "exp2"):
-        return False
-    x = np.linspace(target.low, target.high, 4001)
-    y = FUNCTIONS[target.function](x)
-    return bool(np.any(y == 0) or np.any(np.sign(y[1:]) != np.sign(y[:-1])))
-
-
-def _check_table(target: Table) -> None:
-    if not 8 <= len(target.x) <= 4096:
-        raise InputError(
-            f"`target.x` must have 8 to 4096 entries, but has {len(target.x)}.", "/target/x"
-        )
-    if np.any(np.diff(target.x) <= 0):
-        raise InputError("`target.x` must increase strictly, but does not.", "/target/x")
-
-
 def _as_program(rows: Any) -> Program:
     return tuple((int(code), int(a), int(b)) for code, a, b in rows)
 
@@ -325,22 +234,24 @@ def _as_program(rows: Any) -> Program:
 def _select(
     programs: list[Program], errors: np.ndarray, selection: str, rng: random.Random
 ) -> list[int]:
-    """Return the numbers of the survivors; of one expression at most two."""
-    seen: dict[str, int] = {}
-    distinct = []
+    """Return the numbers of the survivors; programs alike in cost and error count as one.
+
+    They are mostly the same function in other writings, and would fill the population.
+    """
+    costs = np.array([cost(program) for program in programs])
+    seen, distinct = set(), []
     for i in np.argsort(errors, kind="stable").tolist():
-        key = canonical(programs[i])
-        if np.isfinite(errors[i]) and seen.get(key, 0) < _SAME:
-            seen[key] = seen.get(key, 0) + 1
+        key = (costs[i], f"{errors[i]:.1e}")
+        if np.isfinite(errors[i]) and key not in seen:
+            seen.add(key)
             distinct.append(i)
     if not distinct:
         return list(range(min(len(programs), _PARENTS)))
     if selection == "random":
         rng.shuffle(distinct)
         return distinct[:_PARENTS]
-    costs = np.array([cost(programs[i]) for i in distinct])
     logs = np.log(np.maximum(errors[distinct], 1e-300))
-    order = _nsga2_order(costs, logs)
+    order = _nsga2_order(np.maximum(costs[distinct], _LEAST), logs)
     return [distinct[i] for i in order[:_PARENTS]]
 
 
@@ -362,31 +273,38 @@ def _nsga2_order(costs: np.ndarray, logs: np.ndarray) -> list[int]:
     return order
 
 
-def _report(state: Any, target: Named | Table, error: str, generations: int) -> Front:
+def _report(state: Any, target: Named | Table, error: str, generations: int, fit: bool) -> Front:
     if isinstance(target, Named):
         x = np.linspace(target.low, target.high, _FRESH)
         y = FUNCTIONS[target.function](x)
     else:
         x, y = target.x, target.y
-    scale = np.abs(y) if error == "relative" else np.ones_like(y)
+    check_at = (x, y, np.abs(y) if error == "relative" else np.ones_like(y))
+    fit_at = nodes(target, _POLISH_NODES, error)
     programs = [_as_program(p) for p in state["programs"]]
-    checked_errors = largest_error(programs, state["constants"], x, y, scale)
+    constants, worst = state["constants"], largest_error(programs, state["constants"], *check_at)
+    if fit:
+        # Once more, with more nodes and rounds than the search can afford.
+        polished, _ = fit_constants(programs, constants, *fit_at, rounds=_POLISH_ROUNDS)
+        again = largest_error(programs, polished, *check_at)
+        constants = np.where((again < worst)[:, None], polished, constants)
+        worst = np.minimum(again, worst)
+    errors = largest_error(programs, constants, *fit_at)
     # By what was validated: a pole between two nodes must not win.
     front, least = [], np.inf
-    for i in sorted(range(len(programs)), key=lambda i: (cost(programs[i]), checked_errors[i])):
-        if checked_errors[i] < least:
-            least = float(checked_errors[i])
+    for i in sorted(range(len(programs)), key=lambda i: (cost(programs[i]), worst[i])):
+        if worst[i] < least:
+            least = float(worst[i])
             front.append(
                 Found(
                     ops=cost(programs[i]),
-                    error=float(state["errors"][i]),
+                    error=float(errors[i]),
                     validation_error=least,
                     program=np.array(programs[i]),
-                    constants=state["constants"][i],
-                    expression=expression(programs[i], state["constants"][i]),
+                    constants=constants[i],
+                    expression=expression(programs[i], constants[i]),
                 )
             )
-    fit_at = nodes(target, 65, error)
     function = COMPLEX[target.function] if isinstance(target, Named) else None
-    baselines = classical(fit_at, (x, y, scale), function)
+    baselines = classical(fit_at, check_at, function)
     return Front(tuple(front), baselines, generations * _CHILDREN, generations)

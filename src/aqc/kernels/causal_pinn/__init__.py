@@ -13,13 +13,14 @@ NOTICE: the authors state that this training algorithm may not be used commercia
 to a patent of the University of Pennsylvania). Ask them before any commercial use. Nothing of
 their program is used here.
 
-Limits: ordinary differential equations with polynomial right-hand sides, and equations of
-diffusion, advection and reaction on a circle, Allen and Cahn's among them (`causal_loss` and
-`causal_weights` serve any other in Python); Kuramoto and Sivashinsky's and the flows of the paper
-are left out. Single precision; networks and budgets far smaller than the paper's, and its case of
-Allen and Cahn's equation was not tried. The paper's certificate can be wrong: one run of five had a
-least weight of 0.94 and an error of 40 %, by a jump between two training times; `between` looks
-there. A solver such as DOP853 is faster by orders of magnitude on such problems.
+Limits: ordinary differential equations with polynomial right-hand sides (in Python also with any
+function of JAX operations: `solve_rate_causally`), and equations of diffusion, advection and
+reaction on a circle, Allen and Cahn's among them (`causal_loss` and `causal_weights` serve any
+other in Python); Kuramoto and Sivashinsky's and the flows of the paper are left out. Single
+precision; networks and budgets far smaller than the paper's, and its case of Allen and Cahn's
+equation was not tried. The paper's certificate can be wrong: one run of five had a least weight of
+0.94 and an error of 40 %, by a jump between two training times; `between` looks there. A solver
+such as DOP853 is faster by orders of magnitude on such problems.
 """
 
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ from aqc.kernels.causal_pinn._field import (
     solve_field_causally,
     solve_field_steps,
 )
+from aqc.kernels.causal_pinn._given import solve_rate_causally
 from aqc.kernels.causal_pinn._network import causal_loss, causal_weights
 from aqc.kernels.causal_pinn._solve import (
     Solution,
@@ -59,6 +61,7 @@ __all__ = [
     "solve_causally_steps",
     "solve_field_causally",
     "solve_field_steps",
+    "solve_rate_causally",
 ]
 
 

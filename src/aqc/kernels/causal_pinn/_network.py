@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from aqc.kernels.causal_pinn._systems import rate
+from aqc.kernels.causal_pinn._systems import Rate
 
 _DECAY, _DECAY_STEPS = 0.9, 2000
 _FINER = 16
@@ -75,7 +75,7 @@ def network(layers: Layers, t: jax.Array, u0: jax.Array, reach: jax.Array) -> ja
 
 
 def losses_of(
-    layers: Layers, times: jax.Array, u0: jax.Array, matrix: jax.Array, exponents: Any
+    layers: Layers, times: jax.Array, u0: jax.Array, matrix: jax.Array, rate: Rate
 ) -> jax.Array:
     """Return L_i."""
 
@@ -83,10 +83,10 @@ def losses_of(
         return jax.jvp(lambda s: network(layers, s, u0, times[-1]), (t,), (jnp.ones_like(t),))
 
     u, slope = jax.vmap(both)(times)
-    return jnp.mean((slope - rate(matrix, exponents, u)) ** 2, axis=-1)
+    return jnp.mean((slope - rate(matrix, u)) ** 2, axis=-1)
 
 
-@functools.partial(jax.jit, static_argnames=("tree", "exponents"))
+@functools.partial(jax.jit, static_argnames=("tree", "rate"))
 def train(
     leaves: list[Any],
     times: Any,
@@ -95,15 +95,15 @@ def train(
     eps: Any,
     count: Any,
     tree: Any,
-    rate_: Any,
-    exponents: tuple[tuple[int, ...], ...],
+    learning_rate: Any,
+    rate: Rate,
 ) -> tuple[list[Any], jax.Array, jax.Array]:
     """Make `count` iterations; return the leaves, the loss and the least weight after them."""
     times = jnp.asarray(times)
-    optimizer = optimizer_of(rate_)
+    optimizer = optimizer_of(learning_rate)
 
     def loss_of(layers: Layers) -> jax.Array:
-        return causal_loss(losses_of(layers, times, u0, matrix, exponents), eps)
+        return causal_loss(losses_of(layers, times, u0, matrix, rate), eps)
 
     def one(_: jax.Array, given: Any) -> Any:
         layers, moments = given
@@ -111,18 +111,18 @@ def train(
         return optax.apply_updates(layers, step), moments
 
     given = jax.lax.fori_loop(0, count, one, jax.tree.unflatten(tree, leaves))
-    losses = losses_of(given[0], times, u0, matrix, exponents)
+    losses = losses_of(given[0], times, u0, matrix, rate)
     return jax.tree.leaves(given), causal_loss(losses, eps), causal_weights(losses, eps).min()
 
 
 def read_off(
-    leaves: list[Any], tree: Any, times: np.ndarray, u0: np.ndarray, matrix: Any, exponents: Any
+    leaves: list[Any], tree: Any, times: np.ndarray, u0: np.ndarray, matrix: Any, rate: Rate
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return u and L_i at the times."""
     layers, _ = jax.tree.unflatten(tree, list(map(jnp.asarray, leaves)))
     at = jnp.asarray(times)
     path = jax.vmap(lambda t: network(layers, t, jnp.asarray(u0), at[-1]))(at)
-    losses = losses_of(layers, at, jnp.asarray(u0), jnp.asarray(matrix), exponents)
+    losses = losses_of(layers, at, jnp.asarray(u0), jnp.asarray(matrix), rate)
     return np.asarray(path, float), np.asarray(losses, float)
 
 
@@ -140,11 +140,11 @@ def weight_between(
     times: np.ndarray,
     u0: np.ndarray,
     matrix: Any,
-    exponents: Any,
+    rate: Rate,
     eps: float,
 ) -> float:
     """Return the least weight of times _FINER times as dense, each counted for less by as much."""
     layers, _ = jax.tree.unflatten(tree, list(map(jnp.asarray, leaves)))
     dense = jnp.linspace(times[0], times[-1], _FINER * (len(times) - 1) + 1)
-    losses = losses_of(layers, dense, jnp.asarray(u0), jnp.asarray(matrix), exponents)
+    losses = losses_of(layers, dense, jnp.asarray(u0), jnp.asarray(matrix), rate)
     return float(causal_weights(losses / _FINER, eps).min())

@@ -5,6 +5,8 @@ import itertools
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from annotated_types import Interval, Len
 from jaxtyping import Float
@@ -14,7 +16,7 @@ from aqc.errors import InputError
 from aqc.kernels._kernel import Steps, drain
 from aqc.kernels._signature import checked
 from aqc.kernels.causal_pinn._network import read_off, start_layers, train, value_at, weight_between
-from aqc.kernels.causal_pinn._systems import Lorenz, Polynomial, terms_of
+from aqc.kernels.causal_pinn._systems import Lorenz, Polynomial, System, rate_of
 
 _CHUNK = 500  # iterations between two looks at the weights
 _BEYOND = 1.05  # times reach beyond the window, so that its last points matter
@@ -52,7 +54,7 @@ class Solution:
 
 
 def solve_causally_steps(
-    system: Lorenz | Polynomial,
+    system: System,
     u0: np.ndarray,
     t_final: float,
     windows: int = 1,
@@ -80,7 +82,7 @@ def solve_causally_steps(
         `Solution`.
     """
     check_eps(eps)
-    matrix, exponents = terms_of(system, len(u0))
+    matrix, rate = rate_of(system, len(u0))
     if np.abs(u0).max() > 1e6:
         raise InputError(
             f"`u0` must be at most 1e6 in size, but reaches {np.abs(u0).max():g}.", "/u0"
@@ -90,9 +92,7 @@ def solve_causally_steps(
     shape = (1, *(width,) * depth, len(u0))
     start = functools.partial(start_layers, shape, learning_rate, gated=gated)
     leaves, tree = start(seed)
-    run = functools.partial(
-        train, tree=tree, rate_=learning_rate, exponents=tuple(map(tuple, exponents.tolist()))
-    )
+    run = functools.partial(train, tree=tree, learning_rate=learning_rate, rate=rate)
     state = state or {
         "u0": np.asarray(u0, np.float32),
         "stage": 0,
@@ -135,7 +135,7 @@ def solve_causally_steps(
             }
         if state["stage"] == len(stages):
             path, residuals = read_off(
-                state["leaves"], tree, times, state["u0"], system_matrix, exponents
+                state["leaves"], tree, times, state["u0"], system_matrix, rate
             )
             state = state | {
                 "stage": 0,
@@ -149,7 +149,7 @@ def solve_causally_steps(
                         times,
                         state["u0"],
                         system_matrix,
-                        exponents,
+                        rate,
                         eps[-1],
                     ),
                 ],
@@ -160,9 +160,7 @@ def solve_causally_steps(
     if status != "diverged" and causal and min(state["w_min"] + state["between"]) > delta:
         status = "converged"
     if not state["paths"]:
-        path, residuals = read_off(
-            state["leaves"], tree, times, state["u0"], system_matrix, exponents
-        )
+        path, residuals = read_off(state["leaves"], tree, times, state["u0"], system_matrix, rate)
         state = state | {"paths": [path], "residuals": [residuals]}
     return _summary(status, state, times, span, len(stages), system, np.asarray(u0), reference)
 
@@ -256,7 +254,7 @@ def _summary(
     times: np.ndarray,
     span: float,
     stages: int,
-    system: Lorenz | Polynomial,
+    system: System,
     u0: np.ndarray,
     reference: bool,
 ) -> Solution:
@@ -277,12 +275,13 @@ def _summary(
     )
 
 
-def _distance(system: Lorenz | Polynomial, u0: np.ndarray, t: np.ndarray, u: np.ndarray) -> float:
-    matrix, exponents = terms_of(system, len(u0))
+def _distance(system: System, u0: np.ndarray, t: np.ndarray, u: np.ndarray) -> float:
+    matrix, rate = rate_of(system, len(u0))
+    with jax.enable_x64(True):
+        at = jax.jit(lambda y: rate(jnp.asarray(matrix), y[None])[0])
 
-    def slope(_: float, y: np.ndarray) -> np.ndarray:
-        product: np.ndarray = matrix @ np.prod(y**exponents, axis=1)
-        return product
+        def slope(_: float, y: np.ndarray) -> np.ndarray:
+            return np.asarray(at(jnp.asarray(y)))
 
-    exact = solve_ivp(slope, (0, t[-1]), u0, t_eval=t, rtol=1e-10, atol=1e-12, method="DOP853")
+        exact = solve_ivp(slope, (0, t[-1]), u0, t_eval=t, rtol=1e-10, atol=1e-12, method="DOP853")
     return float(np.linalg.norm(u - exact.y.T) / np.linalg.norm(exact.y))

@@ -1,12 +1,15 @@
-"""Ordinary differential equations as polynomials, so that no code need be sent."""
+"""Ordinary differential equations: polynomials, so that no code need be sent, or a function."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from aqc.checks import shown
 from aqc.errors import InputError
 
 _MOST_DEGREE = 4
@@ -44,15 +47,56 @@ class Polynomial:
     kind: Literal["polynomial"] = "polynomial"
 
 
-System = Lorenz | Polynomial
+@dataclass(frozen=True)
+class Given:
+    """u' = f(u) by the caller's own function, in Python alone.
+
+    Args:
+        function: Of a state (d,), made of JAX operations.
+    """
+
+    function: Callable[[jax.Array], jax.Array]
+
+    def __call__(self, _: Any, u: jax.Array) -> jax.Array:
+        """Return u' at states (n, d)."""
+        return jax.vmap(self.function)(u)
 
 
-def terms_of(system: System, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a matrix (d, terms), and the terms' exponents (terms, d).
+@dataclass(frozen=True)
+class Terms:
+    """Products of powers, by which a matrix is multiplied; what is compiled depends on them.
+
+    Args:
+        exponents: Of each term, one for each component of u.
+    """
+
+    exponents: tuple[tuple[int, ...], ...]
+
+    def __call__(self, matrix: Any, u: jax.Array) -> jax.Array:
+        """Return u' at states (..., d)."""
+        powers = []
+        for row in self.exponents:
+            product = jnp.ones(u.shape[:-1], u.dtype)
+            for k, exponent in enumerate(row):
+                for _ in range(exponent):
+                    product = product * u[..., k]
+            powers.append(product)
+        return jnp.stack(powers, -1) @ matrix.T
+
+
+System = Lorenz | Polynomial | Given
+Rate = Terms | Given
+
+
+def rate_of(system: System, size: int) -> tuple[np.ndarray, Rate]:
+    """Return a matrix (d, terms), and what gives u' of it and of states.
 
     Raises:
-        InputError: The terms do not fit the components, or are of too high a degree.
+        InputError: The terms do not fit the components, or are of too high a degree; or the
+            function returns another shape.
     """
+    if isinstance(system, Given):
+        return np.zeros((size, 0)), _fitting(system, size)
     if isinstance(system, Lorenz):
         s, r, b = system.sigma, system.rho, system.beta
         system = Polynomial(
@@ -86,16 +130,19 @@ def terms_of(system: System, size: int) -> tuple[np.ndarray, np.ndarray]:
         )
     matrix = np.zeros((size, len(exponents)))
     matrix[system.component, np.arange(len(exponents))] = system.coefficient
-    return matrix, exponents
+    return matrix, Terms(tuple(map(tuple, exponents.tolist())))
 
 
-def rate(matrix: jnp.ndarray, exponents: np.ndarray, u: jnp.ndarray) -> jnp.ndarray:
-    """Return u' at states (..., d); the exponents are constants of what is compiled."""
-    powers = []
-    for row in exponents:
-        product = jnp.ones(u.shape[:-1], u.dtype)
-        for k, exponent in enumerate(row):
-            for _ in range(int(exponent)):
-                product = product * u[..., k]
-        powers.append(product)
-    return jnp.stack(powers, -1) @ matrix.T
+def _fitting(system: Given, size: int) -> Given:
+    if not callable(system.function):
+        raise InputError(
+            f"`rate` must be a function of a state, but is {shown(system.function)}.", "/rate"
+        )
+    found = jax.eval_shape(system.function, jax.ShapeDtypeStruct((size,), np.float32))
+    if getattr(found, "shape", None) != (size,):
+        raise InputError(
+            f"`rate` must return shape ({size},), as `u0` has, but returns "
+            f"{getattr(found, 'shape', 'no array')}.",
+            "/rate",
+        )
+    return system
