@@ -114,6 +114,10 @@ STATES: tuple[tuple[str, dict[str, Any], int, int], ...] = (
 )
 
 
+# u1 lies on top of su4.
+STYLES = {"su4": "C0o-", "cx2": "C1s-", "rzz": "C2^-", "cx1": "C3v-", "u1": "C4o--"}
+
+
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Draw the infidelity against the CX depth, a panel for each case and a line for each type."""
     figure = Figure(figsize=(10, 6), layout="constrained")
@@ -123,7 +127,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         for block in dict.fromkeys(row["block"] for row in rows if row["case"] == case):
             mine = [row for row in rows if row["case"] == case and row["block"] == block]
             depths, infidelities = ([row[k] for row in mine] for k in ("cx_depth", "infidelity"))
-            axes.semilogy(depths, infidelities, marker="o", label=block)
+            axes.semilogy(depths, infidelities, STYLES[block], label=block)
         axes.set(title=case, xlabel="CX depth", ylabel="infidelity")
         axes.legend()
     figure.savefig(path)
