@@ -12,7 +12,7 @@ PIN := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-blocks bench-deep bench-engine bench-gpu bench-service bench-shelf bench-unitary catalogue \
+.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-blocks bench-deep bench-engine bench-gpu bench-kernels bench-service bench-shelf bench-unitary catalogue \
 	notebooks lint format pins clean distclean
 
 help: ## Show this list
@@ -42,13 +42,16 @@ bench-deep: venv ## Deep circuits, long chains, long times (bench-deep.json); an
 	$(BIN)/python benchmarks/deep.py
 
 bench-gpu: venv ## The evaluations of bench-deep on an accelerator that JAX has (bench-gpu.json)
-	JAX_PLATFORMS=$${JAX_PLATFORMS:-cuda} $(BIN)/python benchmarks/deep.py --cases evaluations --output bench-gpu.json
+	JAX_PLATFORMS=$${JAX_PLATFORMS:-cuda} $(BIN)/python benchmarks/deep.py --cases batches evaluations --output bench-gpu.json
 
 bench-blocks: venv ## Compare block types at equal CX depth, and preparation with staircases of gates
 	$(BIN)/python benchmarks/blocks.py
 
 bench-service: venv ## Time what the service adds to a compile
 	$(BIN)/python benchmarks/service.py
+
+bench-kernels: venv ## Kernels through the service under load, with keys and quotas
+	$(BIN)/python benchmarks/kernels.py
 
 bench-shelf: venv ## Costs of the shelf's physics kernels as sizes grow, and general solvers beside them
 	$(BIN)/python benchmarks/shelf.py

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ def wait_until_ready(url: str, workers: int) -> None:
     raise SystemExit("The service did not start.")
 
 
-def seconds_between(fields: dict[str, Any], first: str, last: str) -> float:
+def seconds_between(fields: Mapping[str, Any], first: str, last: str) -> float:
     """Return the seconds between two moments of a job."""
     begun, ended = (datetime.fromisoformat(fields[name]) for name in (first, last))
     return (ended - begun).total_seconds()

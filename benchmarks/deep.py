@@ -1,13 +1,17 @@
 """Deep circuits, long chains, long times: what the truncated overlap and warm starts are for.
 
-`make bench-deep` runs all cases and writes bench-deep.json after each; `--cases` chooses some.
+`make bench-deep` runs all cases and writes bench-deep.json after each; `--cases` chooses some, and
+what the file holds of the others stays.
 
     evaluations  XXZ chain, t = 1: one value and gradient of the truncated overlap
+    batches      several random starts in one evaluation, n = 20
     S4           the same chain at n = 50, 17 and 25 layers: whole compiles
     S3           the same chain, n = 1000, 9 layers, by the exact scan
     catastrophe  B4: random XXZ couplings, n = 100, 3 layers, Haar-random starts
-    B7           Heisenberg chain, n = 9, against published fidelities
-    series       the same chain at n = 50, t = 0.5 ... 4 in one job
+    B5, B6, B7   Heisenberg chains beside published fidelities, see published.py
+    B7-long      B7's chain at n = 50 and 100
+    horizons     how long B7's chain can be evolved
+    series       B7's chain at n = 50, t = 0.5 ... 4 in one job
 """
 
 import argparse
@@ -18,7 +22,9 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +33,20 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 import jax
 import numpy as np
 from engine import best, neel, xxz
+from published import FERROMAGNET, b5, b6, b7, b7_long, horizons
 from run import timed
 
 from aqc import overlap
 from aqc.ansatz import Ansatz
+from aqc.baseline import best_trotter
 from aqc.compile import compile_evolution
 from aqc.fit import fit
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS
 from aqc.objective import evaluate
 from aqc.points import nearest_point
+from aqc.race import evaluate_all
+from aqc.result import CompileResult
 from aqc.series import compile_times
 from aqc.start import random_ansatz
 from aqc.tebd import evolve
@@ -45,17 +55,6 @@ from aqc.threads import one_blas_thread
 Row = dict[str, Any]
 
 XXZ = {"model": "xxz_chain", "j": 1.0, "delta": 0.5}
-# H = -sum S.S in operators of spin 1/2.
-HEISENBERG = {"model": "heisenberg_chain", "j": -0.25}
-# The paper's code at n = 9: full layers, of which each but the last is two brick layers.
-PUBLISHED_B7 = {
-    (1.2, 5): 0.999473,
-    (2.4, 9): 0.999462,
-    (3.6, 13): 0.999151,
-    (4.8, 17): 0.998791,
-    (6.0, 21): 0.997917,
-    (7.2, 25): 0.997424,
-}
 
 
 def process(problem: Row) -> Row:
@@ -74,7 +73,7 @@ def process(problem: Row) -> Row:
         "layers": told["layers"],
         "infidelity": told["infidelity"],
         "infidelity_bound": told["certificate"]["infidelity_bound"],
-        "density": -told["certificate"]["log_fidelity_per_site"],
+        "density": told["certificate"]["log_fidelity_per_site"],
         "trotter": told["trotter"]["infidelity"],
         "evaluations": told["optimizer"]["evaluations"],
         "stages": told["seconds"],
@@ -135,13 +134,37 @@ def evaluation(num_qubits: int, layers: int, lost: float = 3.5e-4) -> Row:
     }
 
 
+def batches(num_qubits: int = 20, layers: int = 5, sizes: tuple[int, ...] = (1, 8)) -> list[Row]:
+    """Time one value and gradient of several starts at once, by both overlaps."""
+    state, hamiltonian = neel(num_qubits), xxz(num_qubits)
+    with one_blas_thread():
+        target = evolve(hamiltonian, state, 0.5, steps=2, angle=1e-3, max_bond=32).mps
+    rows = []
+    for engine, size in product(("exact", "truncated"), sizes):
+        starts = [random_ansatz(state, layers, seed) for seed in range(size)]
+        segments = {"segments": (((layers + 1) // 2, 32),)} if engine == "truncated" else {}
+        with jax.enable_x64(True), one_blas_thread():
+            data = overlap.prepare(starts[0], target, engine, np.dtype(complex), **segments)
+            points = np.stack([start.blocks[:, None] for start in starts])
+            still = np.zeros((*points.shape[:2], 15))
+            options = {"block": "su4", "num_qubits": num_qubits}
+            run = evaluate_all.lower(points, still, data, **options).compile()
+            seconds = best(partial(_waited, run, points, still, data), 5)
+        rows.append({"overlap": engine, "starts": size, "seconds": seconds})
+    return rows
+
+
+def _waited(run: Callable[..., Any], *arguments: Any) -> Any:
+    return jax.block_until_ready(run(*arguments))
+
+
 def long_chain() -> list[Row]:
     """S3: ten and a hundred times the length at the same goal for each site."""
     goals = {100: 0.026, 1000: 0.2316}
     return [{"num_qubits": n} | process(chain(n, 9, goal)) for n, goal in goals.items()]
 
 
-def catastrophe(num_qubits: int = 100, evaluations: int = 3000, seeds: int = 5) -> list[Row]:
+def catastrophe(seeds: Sequence[int], num_qubits: int = 100, evaluations: int = 3000) -> list[Row]:
     """B4 from Haar-random blocks: 1 - F has no gradient there, log F has."""
     hamiltonian, state = disordered(num_qubits), neel(num_qubits)
     with one_blas_thread():
@@ -149,27 +172,35 @@ def catastrophe(num_qubits: int = 100, evaluations: int = 3000, seeds: int = 5) 
     trotter = Ansatz.from_trotter(hamiltonian, 0.2, state, layers=3, order=2)
     start = -_log_fidelity(trotter, target) / num_qubits
     rows = []
-    for seed in range(seeds):
+    for seed in seeds:
         ansatz = random_ansatz(state, 3, seed)
         first = _log_fidelity(ansatz, target)
         row = {"seed": seed, "log_fidelity": first, "trotter_density": start}
         for objective in ("log_density", "infidelity"):
-            found = fit(ansatz, target, objective=objective, max_evaluations=evaluations)
-            last = found.optimum.state.log_fidelity
+            optimum = fit(ansatz, target, objective=objective, max_evaluations=evaluations).optimum
+            last = optimum.state.log_fidelity
             row[objective] = {
                 "density": -last / num_qubits,
-                "evaluations": found.optimum.evaluations,
-                "history": thinned(found.optimum.history),
+                "evaluations": optimum.evaluations,
                 "gain": float(np.expm1(last) - np.expm1(first)),
             }
+            if objective == "log_density":
+                counts = [count for count, _ in optimum.history]
+                row["curve"] = thinned(list(zip(counts, optimum.state.values, strict=False)))
         rows.append(row)
+        print(_summary(row), flush=True)
     return rows
 
 
-def thinned(history: Any, most: int = 200) -> list[list[float]]:
-    """Return at most so many entries."""
-    every = -(-len(history) // most)
-    return [list(entry) for entry in history[::every]]
+def _summary(row: Row) -> Row:
+    shown = {k: v["density"] if isinstance(v, dict) else v for k, v in row.items()}
+    return {k: v for k, v in shown.items() if k != "curve"}
+
+
+def thinned(curve: list[tuple[int, float]], most: int = 120) -> list[tuple[int, float]]:
+    """Return at most so many entries and the last, close together at the start."""
+    kept = np.unique(np.geomspace(1, len(curve), most).astype(int) - 1)
+    return [curve[k] for k in kept]
 
 
 def _log_fidelity(ansatz: Ansatz, target: MPS) -> float:
@@ -193,73 +224,84 @@ def disordered(num_qubits: int) -> Hamiltonian:
     )
 
 
-def heisenberg() -> list[Row]:
-    """B7 at n = 9: our infidelity at the published depths."""
-    rows = []
-    for (horizon, layers), published in PUBLISHED_B7.items():
-        found = compile_evolution(
-            {**HEISENBERG, "num_qubits": 9},
-            horizon,
-            initial_state="neel",
-            ansatz={"layers": layers},
-            goal={"infidelity": 1e-5},
-            target={"tolerance": 1e-7},
-            optimizer={"max_steps": 1000},
-        )
-        rows.append(
-            {
-                "time": horizon,
-                "layers": layers,
-                "fidelity": 1 - found.certificate.infidelity,
-                "published": published,
-                "evaluations": found.optimum.evaluations,
-                "seconds": found.seconds["total"],
-            }
-        )
+def time_series(num_qubits: int, goals: tuple[float, ...] = (1e-2, 1e-3)) -> list[Row]:
+    """B7's chain at eight times: one job with warm starts, and eight jobs on their own."""
+    times = [0.5 * k for k in range(1, 9)]
+    model = {**FERROMAGNET, "num_qubits": num_qubits}
+    rows: list[Row] = []
+    for goal in goals:
+        settings: Row = {
+            "initial_state": "neel",
+            "ansatz": {"layers": "auto"},
+            "goal": {"infidelity": goal},
+        }
+        began = time.process_time()
+        together = compile_times(model, times, **settings)
+        total: Row = {"goal": goal, "joint_seconds": time.process_time() - began}
+        began = time.process_time()
+        for result in together:
+            assert result.problem.time is not None
+            alone = compile_evolution(model, result.problem.time, **settings)
+            rows.append(
+                {
+                    "goal": goal,
+                    "time": result.problem.time,
+                    "layers": result.chosen.layers,
+                    "cx_depth": result.two_qubit_depth,
+                    "infidelity": result.certificate.infidelity,
+                    "trotter_depth": trotter_depth(result, goal),
+                    "evaluations": _evaluations(result),
+                    "layers_alone": alone.chosen.layers,
+                    "evaluations_alone": _evaluations(alone),
+                    "seconds_alone": time.process_time() - began,
+                }
+            )
+            print(rows[-1], flush=True)
+            began = time.process_time()
+        mine = rows[-len(times) :]
+        for name in ("evaluations", "evaluations_alone", "seconds_alone"):
+            total[name] = sum(row[name] for row in mine)
+        rows.append(total)
+        print(total, flush=True)
     return rows
 
 
-def time_series(num_qubits: int = 50, goal: float = 1e-2) -> list[Row]:
-    """B7's chain at eight times: one job with warm starts, and eight jobs on their own."""
-    times = [0.5 * k for k in range(1, 9)]
-    model = {**HEISENBERG, "num_qubits": num_qubits}
-    settings: Row = {
-        "initial_state": "neel",
-        "ansatz": {"layers": "auto"},
-        "goal": {"infidelity": goal},
-    }
-    began = time.perf_counter()
-    together = compile_times(model, times, **settings)
-    joint = time.perf_counter() - began
-    rows = []
-    for when, result in zip(times, together, strict=True):
-        alone = compile_evolution(model, when, **settings)
-        rows.append(
-            {
-                "time": when,
-                "layers": result.chosen.layers,
-                "infidelity": result.certificate.infidelity,
-                "trotter": result.trotter.infidelity if result.trotter else None,
-                "layers_alone": alone.chosen.layers,
-                "seconds_alone": alone.seconds["total"],
-            }
-        )
-    return [*rows, {"seconds": joint, "seconds_alone": sum(r["seconds_alone"] for r in rows)}]
+def _evaluations(result: CompileResult) -> int:
+    return sum(depth.optimum.evaluations for depth in result.depths)
 
 
-CASES: dict[str, Callable[[], list[Row]]] = {
+def trotter_depth(result: CompileResult, goal: float) -> int:
+    """Return the CX depth that the best product formula needs for an infidelity."""
+    problem, depth = result.problem, result.two_qubit_depth
+    evolution = problem.evolution()
+    assert evolution is not None
+    while True:
+        plain = best_trotter(*evolution, problem.product_state(), result.target.mps, depth)
+        if plain.infidelity <= goal:
+            return plain.two_qubit_depth
+        depth = plain.two_qubit_depth + 1
+
+
+CASES: dict[str, Callable[..., list[Row]]] = {
     "evaluations": evaluations,
+    "batches": batches,
     "S4": deep_chains,
     "S3": long_chain,
     "catastrophe": catastrophe,
-    "B7": heisenberg,
+    "B5": b5,
+    "B6": b6,
+    "B7": b7,
+    "B7-long": b7_long,
+    "horizons": horizons,
     "series": time_series,
 }
 
 
 def table(rows: list[Row]) -> str:
     """Return rows in Markdown, leaving out what does not fit into a cell."""
-    names = [k for k in dict.fromkeys(k for row in rows for k in row) if k not in ("stages",)]
+    names = [
+        k for k in dict.fromkeys(k for row in rows for k in row) if k not in ("stages", "curve")
+    ]
     names = [k for k in names if not any(isinstance(row.get(k), dict) for row in rows)]
     lines = ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
     for row in rows:
@@ -274,11 +316,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--output", type=Path, default=Path("bench-deep.json"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=range(5), help="of catastrophe")
+    parser.add_argument("--num-qubits", type=int, default=50, help="of horizons and series")
     options = parser.parse_args()
-    report: Row = {"machine": f"{platform.machine()}, {os.cpu_count()} cores"}
+    report: Row = json.loads(options.output.read_text()) if options.output.exists() else {}
+    report["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
     report["devices"] = [str(device) for device in jax.devices()]
+    settings = {
+        "catastrophe": {"seeds": options.seeds},
+        "horizons": {"num_qubits": options.num_qubits},
+        "series": {"num_qubits": options.num_qubits},
+    }
     for name in options.cases:
-        report[name] = CASES[name]()
+        report[name] = CASES[name](**settings.get(name, {}))
         report["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         options.output.write_text(json.dumps(report, indent=2) + "\n")
         print(f"{name}\n{table(report[name])}\n", flush=True)

@@ -78,7 +78,7 @@ def test_a_sweep_is_a_falling_table_with_one_target(monkeypatch, tmp_path):
         made.append(1)
         return evolve_within(*arguments, **options)
 
-    monkeypatch.setattr("aqc.targets.evolve_within", once)
+    monkeypatch.setattr("aqc.targets.evolve_state", once)
     asked = built([5, 3, 4, 7], goal={"infidelity": 0.03}, optimizer={"max_steps": 60})
     result = compile_problem(asked)
     assert len(made) == 1

@@ -1,9 +1,17 @@
+from dataclasses import replace
+
+import jax
 import numpy as np
 import pytest
 
+from aqc import overlap
 from aqc.ansatz import Ansatz
+from aqc.errors import DivergenceError
 from aqc.evolved import evolve_within
 from aqc.fit import fit, precisions
+from aqc.flip import FlipCost, first_flips
+from aqc.gates import evolution
+from aqc.mps import MPS
 from aqc.optimize import State
 from reference import fidelity, neel, random_chain, statevector, xxz
 
@@ -66,3 +74,50 @@ def test_symmetric_problem_of_the_paper():
     fitted = fit(ansatz, target.mps, max_evaluations=60)
     assert fitted.optimum.history[0][1] == pytest.approx(0.0328, rel=0.01)
     assert fitted.optimum.infidelity < 1.3e-3
+
+
+def test_a_start_orthogonal_to_the_target_is_left_by_a_flip():
+    """log F has no gradient where F is zero; the paper's flips know a way on."""
+    identities = np.tile(np.eye(4), (8, 1, 1))
+    target = MPS.product(neel(6))
+    state = neel(6)
+    state[2] = state[2][::-1]
+    away = Ansatz(state, 3, identities)  # one qubit turned over: F = 0, exactly
+    fitted = fit(away, target, goal=1e-9)
+    truth = fidelity(target.to_dense(), statevector(fitted.ansatz.circuit()))
+    assert 1 - truth < 1e-9
+    with pytest.raises(DivergenceError, match="orthogonal to the target"):
+        fit(replace(away, block="u1"), target)  # these blocks cannot turn a qubit over
+
+
+def test_no_flip_leads_where_the_log_density_stalls():
+    """F_j / F_0 is the sum of squares of two of its slopes over 4: no slope, no flip to follow.
+
+    The first block on a qubit can turn it by X and Y in the basis of its own state |0>, and
+    Y|0> = i X|0>: both slopes are those of the amplitude that the flip has.
+    """
+    ansatz, target = problem(5, time=0.9)
+    with jax.enable_x64(True):
+        data = overlap.prepare(ansatz, target, "exact", np.dtype(complex))
+        cost = FlipCost(ansatz, data, np.dtype(complex))
+        here = cost(ansatz.blocks[:, None], np.zeros((len(ansatz.blocks), 15))).detail
+        log_fidelity = jax.jit(overlap.log_fidelity)
+
+        def slope(block: int, generator: np.ndarray) -> float:
+            values = []
+            for angle in (-1e-5, 1e-5):
+                blocks = ansatz.blocks.astype(complex)
+                blocks[block] = blocks[block] @ evolution(generator, angle)
+                values.append(float(log_fidelity(blocks, data)))
+            return (values[1] - values[0]) / 2e-5
+
+        squares = []
+        for qubit, (block, x) in enumerate(zip(*first_flips(ansatz), strict=True)):
+            own = 2 * np.outer(ansatz.state[qubit], ansatz.state[qubit].conj()) - np.eye(2)
+            z = np.kron(own, np.eye(2)) if qubit % 2 == 0 else np.kron(np.eye(2), own)
+            if qubit == 4:  # met first by the block on its left, in the second layer
+                z = np.kron(np.eye(2), own)
+            squares.append((slope(block, x) ** 2 + slope(block, 1j * x @ z) ** 2) / 4)
+    ratios = np.exp(np.asarray(here.log_flipped) - float(here.log_fidelity))
+    assert ratios.max() > 1e-3
+    assert squares == pytest.approx(ratios, rel=1e-6, abs=1e-9)

@@ -171,9 +171,10 @@ GOOD = ("XX", [0, 1], 1.0)
         (("xx", [0, 1], 1.0), "must be among"),
         (("X", [0, 1], 1.0), r'as many letters as qubits, but has "X" for \[0, 1\]\.$'),
         (("XX", [0], 1.0), "as many letters as qubits"),
-        (("XXX", [0, 1, 2], 1.0), "acts on 3 qubits, but aqc supports open chains with terms on"),
-        (("XX", [0, 2], 1.0), "couples the qubits 0 and 2, but aqc supports open chains"),
-        (("XZ", [3, 0], 1.0), "qubits 0 and 3 and closes a ring, but aqc supports open chains"),
+        (
+            ("XXX", [0, 1, 2], 1.0),
+            "acts on 3 qubits, but aqc supports terms on one qubit or on two",
+        ),
         (("XX", [0, 1]), r'must be \[letters, qubits, coefficient\], such as \["XX", \[0, 1\], 1'),
         ("XX1", "must be"),
         ((["XX"], [0, 1], 1.0), "must be"),
@@ -229,3 +230,19 @@ def test_a_large_dense_matrix_is_refused():
         InputError, match="must have at most 14 qubits, but this Hamiltonian has 15"
     ):
         Hamiltonian.from_terms(15, []).to_dense()
+
+
+def test_what_needs_a_chain_refuses_other_pairs():
+    ring = Hamiltonian.from_terms(
+        4, [*((p, [j, j + 1], 1.0) for j in range(3) for p in ("XX", "ZZ"))]
+    )
+    assert ring.is_chain
+    np.testing.assert_array_equal(ring.pair_couplings(), ring.bond_couplings())
+    np.testing.assert_allclose(ring.pair_matrices(), ring.bond_matrices(), atol=1e-15)
+    closed = Hamiltonian.from_terms(4, [*ring.to_terms(), ("XZ", [3, 0], 1.0)])
+    assert not closed.is_chain
+    assert closed.pairs == ((0, 1), (1, 2), (2, 3), (0, 3))
+    with pytest.raises(
+        InputError, match="must be an open chain for this, but couples qubits 0 and 3"
+    ):
+        closed.bond_matrices()

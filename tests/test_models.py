@@ -1,5 +1,6 @@
 """Models: each builds what its printed formula says, and refuses what it does not know."""
 
+import functools
 import re
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from aqc.errors import InputError
 from aqc.gates import PAULI
+from aqc.hamiltonian import Hamiltonian
 from aqc.models import MODELS, find_model
 
 N = 5
@@ -56,8 +58,11 @@ def random_values(model, seed, varying):
     return {p.name: rng.normal(size=size[p.varies] if varying else None) for p in model.parameters}
 
 
+CHAINS = [name for name, model in MODELS.items() if not any(part.over for part in model.parts)]
+
+
 @pytest.mark.parametrize("varying", [False, True])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", CHAINS)
 def test_the_formula_is_what_is_built(name, varying):
     model = MODELS[name]
     values = random_values(model, seed=3, varying=varying)
@@ -84,7 +89,8 @@ def test_the_defaults_are_a_model(name):
 def test_every_parameter_stands_in_its_formula_and_parts():
     for model in MODELS.values():
         names = {parameter.name for parameter in model.parameters}
-        assert names == {factor for part in model.parts for factor in part.factors}
+        used = {factor for part in model.parts for factor in part.factors}
+        assert names - {"rows"} == used
         assert names <= set(re.findall(r"\w+", model.formula))
         assert model.formula.isascii()
 
@@ -152,3 +158,77 @@ def test_an_unknown_model_is_refused(name, sentence):
     with pytest.raises(InputError, match=sentence) as refusal:
         find_model(name)
     assert refusal.value.pointer == "/hamiltonian/model"
+
+
+def exchange(pairs, weights=(1.0, 1.0, 1.0)):
+    letters = zip(("XX", "YY", "ZZ"), weights, strict=True)
+    return [(letter, list(pair), w) for letter, w in letters for pair in pairs]
+
+
+LATTICES = {
+    "ising_ring": (
+        {"j": 2.0, "g": 0.5, "h": 0.25},
+        4,
+        exchange([(0, 1), (1, 2), (2, 3), (3, 0)], (0, 0, 2.0))
+        + [(a, [j], c) for j in range(4) for a, c in (("X", 0.5), ("Z", 0.25))],
+    ),
+    "xxz_ring": ({"j": 2.0}, 3, exchange([(0, 1), (1, 2), (0, 2)], (2.0, 2.0, 1.0))),
+    "j1j2_chain": (
+        {"j1": 1.5, "field": [0, 0, 1, 0]},
+        4,
+        [
+            *exchange([(0, 1), (1, 2), (2, 3)], (1.5, 1.5, 1.5)),
+            *exchange([(0, 2), (1, 3)], (0.5, 0.5, 0.5)),
+            ("Z", [2], 1.0),
+        ],
+    ),
+    "heisenberg_ladder": (
+        {"j_rung": 0.5},
+        6,
+        exchange([(0, 1), (2, 3), (4, 5)], (0.5, 0.5, 0.5))
+        + exchange([(0, 2), (2, 4), (1, 3), (3, 5)]),
+    ),
+    "ising_square": (
+        {"rows": 3, "g": 0.0},
+        6,  # 0 3 / 1 4 / 2 5
+        exchange([(0, 1), (1, 2), (3, 4), (4, 5), (0, 3), (1, 4), (2, 5)], (0, 0, 1.0)),
+    ),
+    "xxz_square": (
+        {"rows": 2, "delta": 1.0},
+        4,
+        exchange([(0, 1), (2, 3), (0, 2), (1, 3)]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LATTICES)
+def test_a_lattice_couples_its_neighbors(name):
+    values, n, terms = LATTICES[name]
+    assert MODELS[name].build(n, **values) == Hamiltonian.from_terms(n, terms)
+
+
+def test_the_hubbard_chain_is_that_of_fermions():
+    sites, t, u, mu = 3, 1.3, 2.1, 0.4
+    n = 2 * sites
+    lower, z = np.array([[0, 1], [0, 0]]), PAULI["Z"]
+
+    def fermion(k):  # spin up first, site by site, then spin down
+        factors = [z] * k + [lower] + [np.eye(2)] * (n - k - 1)
+        return functools.reduce(np.kron, factors)
+
+    up, down = ([fermion(s * sites + i) for i in range(sites)] for s in (0, 1))
+    expected = np.zeros((2**n, 2**n), dtype=complex)
+    for spin in (up, down):
+        for i in range(sites - 1):
+            hop = spin[i].T @ spin[i + 1]
+            expected -= t * (hop + hop.T)
+        expected -= mu * sum(c.T @ c for c in spin)
+    expected += u * sum(a.T @ a @ b.T @ b for a, b in zip(up, down, strict=True))
+    order = [0, 3, 1, 4, 2, 5]  # up and down of a site side by side
+    legs = expected.reshape((2,) * (2 * n)).transpose(order + [n + q for q in order])
+    built = MODELS["hubbard_chain"].build(n, t=t, u=u, mu=mu)
+    np.testing.assert_allclose(built.to_dense(), legs.reshape(2**n, 2**n), atol=1e-12)
+
+
+def test_every_lattice_has_its_test():
+    assert {*CHAINS, *LATTICES, "hubbard_chain"} == set(MODELS)

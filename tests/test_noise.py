@@ -9,6 +9,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, RelaxationNoisePass, depolarizing_error
 
 from aqc.ansatz import Ansatz
+from aqc.compile import compile_evolution
 from aqc.emission import emit
 from aqc.errors import InputError
 from aqc.interop.circuits import as_gates
@@ -29,8 +30,16 @@ def trotter(n: int, layers: int) -> QuantumCircuit:
     return emit(problem, ansatz).circuit
 
 
-def simulated(circuit: QuantumCircuit, device: DeviceSettings) -> float:
-    """Return the fidelity of the noisy state, by density matrices and Aer's own noise."""
+def simulated(
+    circuit: QuantumCircuit, device: DeviceSettings, aimed: np.ndarray | None = None
+) -> float:
+    """Return the fidelity of the noisy state, by density matrices and Aer's own noise.
+
+    Args:
+        circuit: CX and U.
+        device: Its noise.
+        aimed: The vector to compare with, in Qiskit's order; the circuit's own if left out.
+    """
     model = NoiseModel(basis_gates=["cx", "u", "id", "delay"])
     # An average gate error e is a depolarizing parameter e d / (d - 1).
     model.add_all_qubit_quantum_error(depolarizing_error(device.two_qubit_error * 4 / 3, 2), "cx")
@@ -53,7 +62,8 @@ def simulated(circuit: QuantumCircuit, device: DeviceSettings) -> float:
     noisy.save_density_matrix()
     simulator = AerSimulator(method="density_matrix", noise_model=model)
     rho = DensityMatrix(simulator.run(noisy, shots=1).result().data()["density_matrix"])
-    return float(np.real(rho.expectation_value(Statevector(circuit).to_operator())))
+    aim = Statevector(circuit).data if aimed is None else aimed
+    return float(np.vdot(aim, rho.data @ aim).real)
 
 
 DEVICES = {
@@ -79,6 +89,33 @@ def test_predicted_infidelity_within_a_tenth_of_the_simulated(name, n, layers):
     truth = 1 - simulated(circuit, DEVICES[name])
     assert 1e-3 < truth < 0.2
     assert 1 - noise_fidelity(as_gates(circuit), DEVICES[name]) == pytest.approx(truth, rel=0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [1e-3, 3e-3, 1e-2])
+def test_the_best_depth_is_best_in_a_noisy_simulation(error):
+    n, depths = 10, [1, 2, 3, 4, 5, 6]
+    device = {"two_qubit_error": error, "one_qubit_error": error / 10}
+    result = compile_evolution(
+        {"model": "xxz_chain", "num_qubits": n, "delta": 0.5},
+        0.5,
+        initial_state="neel",
+        ansatz={"layers": depths},
+        goal={"device": device},
+        optimizer={"max_steps": 60},
+    )
+    target = result.target.mps.to_dense().reshape((2,) * n).transpose().ravel()
+    noise = DeviceSettings(**device)
+    truth = {
+        depth.layers: simulated(emit(result.problem, depth.ansatz).circuit, noise, target)
+        for depth in result.depths
+    }
+    assert max(truth, key=truth.get) == result.chosen.layers
+    assert 1 < result.chosen.layers < 6
+    for depth in result.depths:
+        if depth.layers >= result.chosen.layers:
+            told = 1 - depth.total_fidelity
+            assert told == pytest.approx(1 - truth[depth.layers], rel=0.1)
 
 
 def test_no_noise_and_no_entangling_gate():

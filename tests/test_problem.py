@@ -34,6 +34,7 @@ FULL = {
         "field": [0.0] * 4,
     },
     "time": 1.0,
+    "schedule": [],
     "mode": "state",
     "initial_state": "neel",
     "goal": {
@@ -241,7 +242,7 @@ def schema_fields(schema):
 def test_the_schema_describes_every_field_by_example(mode):
     schema = Problem.model_json_schema(mode=mode)
     fields = list(schema_fields(schema))
-    assert len(fields) == 39
+    assert len(fields) == 40
     for name, field in fields:
         if "$ref" in field:  # a group is described where it is defined
             group = schema["$defs"][field["$ref"].removeprefix("#/$defs/")]

@@ -16,7 +16,7 @@ from aqc.interop.bricks import find_bricks, with_layers
 from aqc.mps import MPS, log_overlap
 from aqc.problem import Problem
 from aqc.simulate import run_circuit
-from aqc.start import random_ansatz, squeeze, start_ansatz
+from aqc.start import continued_in_time, random_ansatz, squeeze, start_ansatz
 from aqc.targets import make_target
 from aqc.trotter import brick_layers
 from reference import (
@@ -218,3 +218,25 @@ def test_a_state_of_one_block_on_each_pair_is_disentangled_exactly():
     ansatz = random_bricks(6, 1, seed=6)
     target = run_circuit(ansatz.circuit(), angle=0.0, max_bond=4).mps
     assert reached(disentangle(target, 1), target) == pytest.approx(1, abs=1e-12)
+
+
+# --- circuits of earlier times
+
+
+@pytest.mark.parametrize("num_qubits", [6, 7])
+def test_steps_of_second_order_follow_on_each_other(num_qubits):
+    """The half layer that two steps share is one: S_2(t)^3 after S_2(t), and after S_2(t)^2."""
+    chain, time = random_chain(num_qubits, seed=3), 0.2
+
+    def steps(number: int) -> Ansatz:
+        layers = 2 * number + 1
+        start = neel(num_qubits)
+        return Ansatz.from_trotter(chain, number * time, start, layers=layers, order=2)
+
+    for before in (1, 2):
+        _, followed = continued_in_time(steps(before), before * time, chain, 3 * time, 7)
+        assert np.allclose(followed.blocks, steps(3).blocks)
+    stretched, same = continued_in_time(steps(3), 3 * time, chain, 3.3 * time, 7)
+    assert np.array_equal(same.blocks, steps(3).blocks)
+    assert not np.allclose(stretched.blocks, same.blocks)
+    assert continued_in_time(steps(3), 3 * time, chain, 3.3 * time, 5) == []

@@ -4,11 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationInfo
 from pydantic.config import JsonDict
 
-from aqc import hamiltonian_json
+from aqc import hamiltonian_json, initial_state
 from aqc.errors import InputError
 from aqc.given import GivenCircuit, GivenState
+from aqc.pauli_strings import PauliString, read_observables
 from aqc.settings import TargetSettings
 
 MODEL_EXAMPLE: JsonDict = {"model": "xxz_chain", "num_qubits": 50}
@@ -24,6 +26,23 @@ def requires_target(form: str) -> JsonDict:
 def without_default(schema: JsonDict) -> None:
     """Take the default out of a field's JSON schema."""
     schema.pop("default")  # an evolution has none
+
+
+def num_qubits_of(fields: Mapping[str, Any]) -> int | None:
+    """Return the number of qubits that a problem's fields tell, as far as they were accepted."""
+    given = getattr(fields.get("target"), "given", None)
+    sized = fields.get("hamiltonian") or given  # absent when it was refused itself
+    return None if sized is None else sized.num_qubits
+
+
+def read_state_of(value: Any, info: ValidationInfo) -> initial_state.InitialState:
+    """Read the field `initial_state`."""
+    return initial_state.read_initial_state(value, num_qubits_of(info.data))
+
+
+def read_observables_of(value: Any, info: ValidationInfo) -> tuple[PauliString, ...]:
+    """Read the field `observables`."""
+    return read_observables(value, num_qubits_of(info.data))
 
 
 # Stand for a field that an evolved state needs, but that is left out or null.

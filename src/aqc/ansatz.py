@@ -1,22 +1,29 @@
-"""The brickwork circuit whose blocks are optimized: where they sit, where they start."""
+"""The circuit whose blocks are optimized: where they sit, where they start.
+
+On an open chain it is a brickwork; other couplings are colored into layers.
+"""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from aqc.circuit import Circuit, Gate
+from aqc.coloring import Colors, Pair, chain_pairs, color, color_of, layer_pairs, shares
 from aqc.errors import InputError
 from aqc.gates import preparation
 from aqc.hamiltonian import Hamiltonian
+from aqc.network import Network, lay_out
+from aqc.pieces import Pieces, pair_gates, support
 from aqc.trotter import brick_layers
 
 
 @dataclass(frozen=True, eq=False)
 class Ansatz:
-    """Layers of two-qubit blocks on a product state, even bonds first.
+    """Layers of two-qubit blocks on a product state.
 
-    Layer l holds blocks on bonds l % 2, l % 2 + 2, ...; blocks are numbered layer by layer, from
-    left to right.
+    On a chain layer l holds blocks on bonds l % 2, l % 2 + 2, ...; on other lattices it holds those
+    of a color (`aqc.coloring.layer_pairs`). Blocks are numbered layer by layer.
 
     Attributes:
         state: The product state that the first layer meets, shape (n, 2); for operators the Bell
@@ -24,12 +31,14 @@ class Ansatz:
         layers: Number of brick layers L >= 1.
         blocks: Unitary matrices, shape (number of blocks, 4, 4).
         block: Name of the block type, a key of `aqc.blocks.BLOCKS`.
+        colors: The pairs of each color; none for an open chain.
     """
 
     state: np.ndarray
     layers: int
     blocks: np.ndarray
     block: str = "su4"
+    colors: Colors = ()
 
     @classmethod
     def from_trotter(
@@ -44,11 +53,12 @@ class Ansatz:
         """Return the ansatz that equals a shallow product formula.
 
         Args:
-            hamiltonian: A chain.
+            hamiltonian: On any pairs.
             time: t, in units of 1/energy.
             state: One-qubit states, shape (n, 2).
-            layers: Brick layers: 2k + 1 for k steps of order 2, 2k for k steps of order 1.
-            order: 2 for odd `layers`, 1 for even.
+            layers: Brick layers: 2k + 1 for k steps of order 2, 2k for k steps of order 1; with c
+                colors 2k(c - 1) + 1 for k steps of order 2.
+            order: 2 for odd `layers`, 1 for even; not looked at but for a chain.
 
         Raises:
             InputError: If `order` does not go with `layers`.
@@ -59,6 +69,8 @@ class Ansatz:
             >>> Ansatz.from_trotter(chain, 0.5, zeros, layers=3, order=2).blocks.shape
             (5, 4, 4)
         """
+        if not hamiltonian.is_chain:
+            return cls.from_pieces(((hamiltonian, time),), state, layers=layers)
         if order != (2 if layers % 2 else 1):
             raise InputError(
                 f"`order` must be 2 for an odd and 1 for an even number of layers, but is {order} "
@@ -68,6 +80,29 @@ class Ansatz:
         steps = layers // 2
         trotter = brick_layers(hamiltonian, time, steps, order)
         return cls(state, layers, np.concatenate([layer.gates for layer in trotter]))
+
+    @classmethod
+    def from_pieces(cls, pieces: Pieces, state: np.ndarray, *, layers: int) -> "Ansatz":
+        """Return the ansatz that equals a shallow product formula of a changing Hamiltonian.
+
+        Args:
+            pieces: Hamiltonians on any pairs, each for its time.
+            state: One-qubit states, shape (n, 2).
+            layers: 2k(c - 1) + 1 for k steps of order 2, with c colors (two of a chain).
+
+        Example:
+            >>> ring = Hamiltonian.from_terms(4, [("XX", (j, (j + 1) % 4), 1.0) for j in range(4)])
+            >>> zeros = np.tile([1.0, 0.0], (4, 1))
+            >>> Ansatz.from_pieces(((ring, 0.5), (ring, 0.1)), zeros, layers=3).blocks.shape
+            (6, 4, 4)
+        """
+        whole = support(pieces)
+        colors = () if whole.is_chain else color(whole.pairs)
+        count = len(colors) or 2
+        empty = cls(state, layers, np.empty((0, 4, 4)), colors=colors)
+        clocks = [color_of(layer, count) for layer in range(layers)]
+        gates = pair_gates(pieces, empty.pairs, clocks, shares(count, layers))
+        return empty.with_blocks(np.concatenate(gates))
 
     @property
     def num_qubits(self) -> int:
@@ -81,8 +116,33 @@ class Ansatz:
 
     @property
     def bonds(self) -> list[list[int]]:
-        """Left qubit of each block, layer by layer."""
+        """Left qubit of each block of a brickwork, layer by layer."""
+        assert not self.colors
         return [list(range(layer % 2, self.num_qubits - 1, 2)) for layer in range(self.layers)]
+
+    @property
+    def pairs(self) -> list[list[Pair]]:
+        """The pair of qubits of each block, layer by layer."""
+        if self.colors:
+            return layer_pairs(self.colors, self.layers)
+        return chain_pairs(self.num_qubits, self.layers)
+
+    @cached_property
+    def network(self) -> Network:
+        """The brickwork that carries out the blocks on pairs of any distance."""
+        return lay_out(self.num_qubits, self.pairs)
+
+    @property
+    def rows(self) -> int:
+        """Number of layers of the brickwork that carries out the circuit."""
+        return self.network.rows if self.colors else self.layers
+
+    def as_bricks(self) -> "Ansatz":
+        """Return the same circuit as a brickwork, with swaps in its blocks."""
+        if not self.colors:
+            return self
+        bricks = self.network.bricks(self.blocks.astype(complex))
+        return Ansatz(self.state, self.rows, bricks)
 
     def with_blocks(self, blocks: np.ndarray) -> "Ansatz":
         """Return the same ansatz with other blocks."""
@@ -94,12 +154,20 @@ class Ansatz:
             "product": self.state,
             "layers": np.array(self.layers),
             "block": np.array(self.block),
+            "colors": np.array(
+                [(c, *pair) for c, pairs in enumerate(self.colors) for pair in pairs], dtype=int
+            ).reshape(-1, 3),
         }
 
     @classmethod
     def framed(cls, frame: dict[str, np.ndarray], blocks: np.ndarray) -> "Ansatz":
         """Return the ansatz of a `frame` with its blocks."""
-        return cls(frame["product"], int(frame["layers"]), blocks, str(frame["block"]))
+        colored = frame["colors"].tolist()
+        colors = tuple(
+            tuple((a, b) for number, a, b in colored if number == c)
+            for c in range(1 + max((number for number, _, _ in colored), default=-1))
+        )
+        return cls(frame["product"], int(frame["layers"]), blocks, str(frame["block"]), colors)
 
     def deepened(self, layers: int) -> "Ansatz":
         """Return the same circuit with identity layers behind it, `layers` in all.
@@ -110,7 +178,7 @@ class Ansatz:
             (3, 4, 4)
         """
         deeper = replace(self, layers=layers)
-        extra = sum(map(len, deeper.bonds)) - len(self.blocks)
+        extra = sum(map(len, deeper.pairs)) - len(self.blocks)
         identities = np.tile(np.eye(4, dtype=self.blocks.dtype), (extra, 1, 1))
         return deeper.with_blocks(np.concatenate([self.blocks, identities]))
 
@@ -132,17 +200,16 @@ class Ansatz:
             preparation(a) @ preparation(b).conj().T for a, b in zip(self.state, state, strict=True)
         ]
         blocks, met = self.blocks.astype(complex), set()
-        for number, bond in enumerate(j for bonds in self.bonds for j in bonds):
-            left, right = (np.eye(2) if j in met else turns[j] for j in (bond, bond + 1))
+        for number, pair in enumerate(pair for pairs in self.pairs for pair in pairs):
+            left, right = (np.eye(2) if j in met else turns[j] for j in pair)
             blocks[number] = blocks[number] @ np.kron(left, right)
-            met |= {bond, bond + 1}
+            met |= set(pair)
         return replace(self, state=state, blocks=blocks)
 
     def circuit(self) -> Circuit:
         """Return the circuit: preparation of the product state from |0...0>, then the blocks."""
         states = self.state[:0] if self.is_operator else self.state
         gates = [Gate((j,), preparation(state)) for j, state in enumerate(states)]
-        positions = [j for bonds in self.bonds for j in bonds]
-        blocks = zip(positions, self.blocks, strict=True)
-        gates += [Gate((j, j + 1), matrix) for j, matrix in blocks]
+        pairs = [pair for layer in self.pairs for pair in layer]
+        gates += [Gate(pair, matrix) for pair, matrix in zip(pairs, self.blocks, strict=True)]
         return Circuit(self.num_qubits, tuple(gates))

@@ -17,11 +17,12 @@ from aqc.tebd import apply_layers
 from aqc.threads import one_blas_thread
 from aqc.trotter import Layer, brick_layers, couplings_commute, schedule
 
-# The loss is about a tenth of this bound, squared: 1e-7 in the fidelity of a shallow formula.
-_TRUNCATION_ANGLE = 3e-3
-_ROUGH_ANGLE = 3e-2  # 1e-5, to choose the best formula
+# To choose the best formula. The loss in fidelity is about a tenth of this bound, squared.
+_ROUGH_ANGLE = 3e-2
+# Of the root of the best one's infidelity, which is then off by a thousandth of itself.
+_ANGLE_SHARE, _SMALLEST_ANGLE = 0.1, 3e-4
 # A formula whose fewest steps are much deeper than the circuit is no comparison.
-_DEEPEST = 1.25
+DEEPEST = 1.25
 
 
 @dataclass(frozen=True)
@@ -81,17 +82,20 @@ def best_trotter(
         for build in _builders(hamiltonian)
     ]
     shallowest = min(cost[0] for *_, cost in formulas)
-    fair = max(shallowest, _DEEPEST * depth)
+    fair = max(shallowest, DEEPEST * depth)
     formulas = [formula for formula in formulas if formula[-1][0] <= fair]
 
     def fidelity(layers: list[Layer], angle: float) -> float:
         evolved = apply_layers(state, layers, angle=angle, max_bond=max_bond)
         return min(1.0, float(np.exp(2 * log_overlap(target, evolved.mps)[0])))
 
-    best = max(formulas, key=lambda formula: fidelity(formula[3], _ROUGH_ANGLE))
-    order, build, steps, layers, (cx_depth, cx) = best
-    accurate = fidelity(layers, _TRUNCATION_ANGLE)
-    return Baseline(order, steps, build is brick_layers, accurate, cx_depth, cx)
+    rough = [fidelity(layers, _ROUGH_ANGLE) for *_, layers, _ in formulas]
+    found = max(rough)
+    order, build, steps, layers, (cx_depth, cx) = formulas[rough.index(found)]
+    angle = max(_ANGLE_SHARE * (1 - found) ** 0.5, _SMALLEST_ANGLE)
+    if angle < _ROUGH_ANGLE:
+        found = fidelity(layers, angle)
+    return Baseline(order, steps, build is brick_layers, found, cx_depth, cx)
 
 
 Builder = Callable[[Hamiltonian, float, int, int], list[Layer]]

@@ -32,7 +32,7 @@ def chosen_block(block: str, hamiltonian: Hamiltonian | None, basis: str) -> str
         return block
     if hamiltonian is None:
         return "su4"
-    values = np.linalg.svd(hamiltonian.bond_couplings(), compute_uv=False)
+    values = np.linalg.svd(hamiltonian.pair_couplings(), compute_uv=False)
     largest = values.max(initial=0.0)
     interactions = int((values > _ROUNDING * largest).sum(axis=1).max(initial=0))
     if interactions > 2:
@@ -82,7 +82,10 @@ def conserves_magnetization(hamiltonian: Hamiltonian) -> bool:
     """
     total = (pauli("ZI") + pauli("IZ")).diagonal().real
     apart = total[:, None] != total[None, :]
-    couplings, fields = hamiltonian.coupling_matrices(), hamiltonian.field_matrices()
+    couplings = Hamiltonian(
+        hamiltonian.num_qubits, tuple(t for t in hamiltonian.terms if len(t.qubits) == 2)
+    ).pair_matrices()
+    fields = hamiltonian.field_matrices()
     scale = max(np.abs(couplings).max(initial=0.0), np.abs(fields).max(initial=0.0))
     turned = max(
         np.abs(couplings * apart).max(initial=0.0),

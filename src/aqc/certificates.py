@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from aqc.certify import Certificate, certify, measure
 from aqc.certify_unitary import UnitaryCertificate, certify_unitary
 from aqc.observables import Observables, bond_densities, compare, difference
-from aqc.pauli_strings import expectation
+from aqc.pauli_strings import energy, expectation
 from aqc.problem import Problem
 from aqc.target import Target
 
@@ -48,10 +48,14 @@ def certify_for(
         aimed = beside.submit(bond_densities, target.mps)
         certificate, measured = measure(circuit, target.padded(circuit.num_qubits))
     observed = problem.to_hamiltonian() if problem.hamiltonian else None
+    on_bonds = observed if observed is None or observed.is_chain else None
     found = compare(
-        Observables.of(measured.densities[: problem.num_qubits - 1], observed),
-        Observables.of(aimed.result(), observed),
+        Observables.of(measured.densities[: problem.num_qubits - 1], on_bonds),
+        Observables.of(aimed.result(), on_bonds),
     )
+    if observed is not None and on_bonds is None:
+        energies = (energy(state, observed) for state in (measured.state, target.mps))
+        found["energy"] = difference(*energies)
     given = [
         difference(*(expectation(state, letters, qubits) for state in (measured.state, target.mps)))
         for letters, qubits in problem.observables

@@ -34,3 +34,26 @@ class Circuit:
 
     num_qubits: int
     gates: tuple[Gate, ...]
+
+    def act_on(self, vector: np.ndarray) -> np.ndarray:
+        """Return what the gates make of a state vector, qubit 0 leftmost.
+
+        Args:
+            vector: shape (2**n, ...).
+
+        Example:
+            >>> flip = Gate((1,), np.array([[0.0, 1.0], [1.0, 0.0]]))
+            >>> Circuit(2, (flip,)).act_on(np.array([1.0, 0.0, 0.0, 0.0])).tolist()
+            [0.0, 1.0, 0.0, 0.0]
+        """
+        shape = vector.shape
+        for gate in self.gates:
+            first, *others = gate.qubits
+            if not others or others[0] == first + 1:
+                vector = gate.matrix @ vector.reshape(2**first, len(gate.matrix), -1)
+                continue
+            legs = vector.reshape((2,) * self.num_qubits + (-1,))
+            matrix = gate.matrix.reshape(2, 2, 2, 2)
+            turned = np.tensordot(matrix, legs, ((2, 3), gate.qubits))
+            vector = np.moveaxis(turned, (0, 1), gate.qubits)
+        return vector.reshape(shape)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aqc import console, kernel_commands, output, prepare_command, runtime
+from aqc import console, extend_command, kernel_commands, output, prepare_command, runtime
 from aqc.commands import INTERRUPTED, CommandGroup, refusals
 from aqc.errors import InputError
 from aqc.progress import Progress
@@ -38,11 +38,13 @@ app = typer.Typer(
 
 app.add_typer(kernel_commands.app, name="kernel")
 app.command("prepare")(prepare_command.prepare)
+app.command("extend")(extend_command.extend)
 
 _TAKES = {
     "bond": "a number or n - 1 of them, one for each bond",
     "site": "a number or n of them, one for each site",
     "nothing": "a number",
+    "count": "an integer",
 }
 
 _PROBLEM = typer.Argument(
@@ -207,7 +209,7 @@ def models() -> None:
     """Print the named models and their formulas."""
     from aqc.models import MODELS
 
-    typer.echo("Open chains of n sites; X, Y, Z are Pauli matrices.")
+    typer.echo("Chains and lattices of n sites; X, Y, Z are Pauli matrices.")
     for model in MODELS.values():
         typer.echo(f"\n{model.name}\n  H = {model.formula}")
         rows = {

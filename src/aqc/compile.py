@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aqc.ansatz import Ansatz
-from aqc.baseline import Baseline, best_trotter
+from aqc.baseline import Baseline
 from aqc.checkpoint import Checkpoints
 from aqc.estimate import check_memory
 from aqc.gates import entangling_strength
 from aqc.given import GivenCircuit
 from aqc.hamiltonian import Hamiltonian
 from aqc.inline import as_problem, inline
+from aqc.lattice_baseline import best_formula
 from aqc.mps import MPS, right_canonical
 from aqc.problem import Problem
 from aqc.progress import Progress, Report, Stopwatch
@@ -24,6 +25,7 @@ from aqc.settings import TargetSettings
 from aqc.start import start_ansatz
 from aqc.target import Target
 from aqc.targets import check_target, make_target, prepare
+from aqc.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -48,7 +50,7 @@ def compile_evolution(
     """Return a shallow circuit that prepares exp(-iHt)|psi_0>, or in unitary mode is exp(-iHt).
 
     Args:
-        hamiltonian: An open chain, in any of the forms that name one: a Hamiltonian, Qiskit's
+        hamiltonian: A chain or lattice, in any of the forms that name one: a Hamiltonian, Qiskit's
             SparsePauliOp or PauliEvolutionGate, or what problem.json holds.
         time: t, in units of 1/energy; left out for a PauliEvolutionGate, which has its own.
         progress: Called with a `Progress` as the compile goes on.
@@ -149,13 +151,14 @@ def compile_state(
     return _compile_given("state", state, progress, checkpoint, settings)
 
 
+@one_blas_thread()
 def compile_problem(
     problem: Problem,
     *,
     progress: Report | None = None,
     checkpoint: Path | Checkpoints | None = None,
     target: Target | None = None,
-    warm: Callable[[int], Sequence[Ansatz]] | None = None,
+    warm: Callable[[int], Sequence[tuple[str, Ansatz]]] | None = None,
     least: int = 1,
 ) -> CompileResult:
     """Compile a problem; `compile_evolution` says what comes out.
@@ -165,7 +168,8 @@ def compile_problem(
         progress: Called with a `Progress` as the compile goes on, after the work was kept.
         checkpoint: Directory to keep the work in, and to go on from.
         target: From `make_target` or `Target.load`, for the same state; made when left out.
-        warm: Returns more starts of a number of layers; the best of all is taken.
+        warm: Returns more starts of a number of layers, with names; the best of all is taken.
+            None: a long chain whose middle repeats has that of a shorter one's fit.
         least: Brick layers where the search for the fewest begins.
 
     Raises:
@@ -185,6 +189,7 @@ def compile_problem(
         from aqc.depths import chosen, fit_depths
         from aqc.emission import emit, survival
         from aqc.interop.synthesis import two_qubit_counts
+        from aqc.unit_cell import repeated_starts
 
     with watch.stage("target"):
         target = _target(problem, report, kept, target)
@@ -195,6 +200,7 @@ def compile_problem(
 
     with watch.stage("optimize"):
         judge = partial(survival, problem) if problem.goal.device else None
+        warm = warm or partial(repeated_starts, problem)
         depths = fit_depths(problem, target.mps, start, report, kept, judge, warm, least)
     compiling = sum(depth.compile_seconds for depth in depths)
     watch.move("compile", compiling)
@@ -276,12 +282,13 @@ def _baseline(problem: Problem, target: Target, cx_depth: int) -> Baseline | Non
     if evolution is None:
         return None
     if not isinstance(problem.initial_state, GivenCircuit):
-        return best_trotter(*evolution, problem.product_state(), target.mps, cx_depth)
+        return best_formula(problem.pieces(), problem.product_state(), target.mps, cx_depth)
     from aqc.interop.circuits import two_qubit_cost
 
     begun = right_canonical(prepare(problem.initial_state, problem.target)[0])
     preparation = two_qubit_cost(problem.initial_state)
-    return best_trotter(*evolution, begun, target.mps, cx_depth, preparation=preparation)
+    pieces = problem.pieces()
+    return best_formula(pieces, begun, target.mps, cx_depth, preparation=preparation)
 
 
 def _status(problem: Problem, depths: "Sequence[Depth]", fitted: "Depth", infidelity: float) -> str:
@@ -296,6 +303,10 @@ def _status(problem: Problem, depths: "Sequence[Depth]", fitted: "Depth", infide
     return "stalled" if status == "goal_reached" else status
 
 
-def _bricks(ansatz: Ansatz) -> list[list[tuple[int, float]]]:
+def _bricks(ansatz: Ansatz) -> list[list[tuple[float, ...]]]:
+    """Return the blocks for drawing: (left, strength), or (left, right, strength) of a lattice."""
     strengths = iter(entangling_strength(np.asarray(ansatz.blocks)))
-    return [[(left, float(next(strengths))) for left in layer] for layer in ansatz.bonds]
+    return [
+        [(*(pair if ansatz.colors else pair[:1]), float(next(strengths))) for pair in pairs]
+        for pairs in ansatz.pairs
+    ]

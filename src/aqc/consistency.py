@@ -39,7 +39,8 @@ def check_block_fits(block: str, start: Any, fields: Mapping[str, Any]) -> None:
     given, state = fields["hamiltonian"], fields["initial_state"]
     evolved = None if fields["time"] is None else getattr(given, "hamiltonian", given)
     elsewhere = start is not None or isinstance(state, GivenCircuit)
-    check_block(block, evolved, starts_elsewhere=elsewhere)
+    for hamiltonian in (evolved, *(piece for piece, _ in fields.get("schedule", ()))):
+        check_block(block, hamiltonian, starts_elsewhere=elsewhere)
 
 
 def check_flips(objective: str, ansatz: Any) -> None:

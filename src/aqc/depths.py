@@ -16,17 +16,21 @@ import numpy as np
 from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
 from aqc.checkpoint import Checkpoints
-from aqc.estimate import deepest_layers
+from aqc.estimate import colors_of, deepest_layers
 from aqc.fit import fit
+from aqc.given import RandomStart
 from aqc.methods import method_named
 from aqc.mps import MPS
 from aqc.optimize import Optimum, State
 from aqc.problem import Problem
 from aqc.progress import Progress, Report
+from aqc.race import best_start
 from aqc.settings import Layers
+from aqc.start import random_starts
 
 Start = Callable[[int], Ansatz]
-Warm = Callable[[int], Sequence[Ansatz]]
+Named = tuple[str, Ansatz]
+Warm = Callable[[int], Sequence[Named]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +41,8 @@ class Depth:
         ansatz: With the best blocks.
         optimum: How the optimizer got there.
         compile_seconds: Time spent in XLA, by this process.
-        start: "own", "shallower" for the best shallower fit, or "earlier" for that of an earlier
-            time.
+        start: "own", "shallower" for the best shallower fit, "earlier" for that of an earlier
+            time, or "repeated" for the middle of a shorter chain's.
         start_infidelity: 1 - F of its own start, before any optimization.
         noise_fidelity: What a device's noise leaves of it, where the goal names a device.
     """
@@ -103,7 +107,7 @@ def fit_depths(
         kept: Where work is kept, and where it goes on from.
         survival: Returns what a device's noise leaves of a circuit, where the goal names a device:
             then "auto" goes on as long as the state on the device gets better.
-        warm: Returns more starts of a number of layers.
+        warm: Returns more starts of a number of layers, with names.
         least: Where the search for the fewest layers begins.
 
     Returns:
@@ -116,11 +120,16 @@ def fit_depths(
         return replace(depth, noise_fidelity=survival(depth.ansatz)) if survival else depth
 
     done = [judged(depth) for depth in _restored(kept, start)]
+    # Trotter's formula of second order has a multiple of this number of layers, and one more.
+    period = 2 * max(len(colors_of(problem)) - 1, 1)
+    fewest = max(1, least, len(colors_of(problem)))
+    step = 1 if least > 1 else period  # the number wanted is near one that is known
 
     def following() -> int | None:
         if survival and layers == "auto":
-            return next_on_device({depth.layers: depth.total_fidelity for depth in done}, deepest)
-        return next_depth(layers, _reached(done, problem), deepest, least)
+            totals = {depth.layers: depth.total_fidelity for depth in done}
+            return next_on_device(totals, deepest, fewest, period)
+        return next_depth(layers, _reached(done, problem), deepest, fewest, step)
 
     while (depth := following()) is not None:
         try:
@@ -151,7 +160,7 @@ def chosen(depths: tuple[Depth, ...], goal: float) -> Depth:
 
 
 def next_depth(
-    layers: Layers, reached: dict[int, bool], deepest: int, least: int = 1
+    layers: Layers, reached: dict[int, bool], deepest: int, least: int = 1, step: int = 2
 ) -> int | None:
     """Return the number of layers to fit next, or None at the end.
 
@@ -160,6 +169,7 @@ def next_depth(
         reached: Of the depths that were fitted, whether they reach the goal.
         deepest: Most layers for "auto".
         least: Fewest layers for "auto".
+        step: How many more it tries next.
 
     Example:
         >>> next_depth("auto", {1: False, 3: False}, 9), next_depth("auto", {3: False, 5: True}, 9)
@@ -173,20 +183,26 @@ def next_depth(
     enough = min((depth for depth, good in reached.items() if good), default=None)
     if enough is not None:
         return enough - 1 if enough > least and enough - 1 not in reached else None
-    step = 2 if least == 1 else 1  # the number wanted is near one that is known
-    tried = max(reached, default=least - step)
-    return min(tried + step, deepest) if tried < deepest else None
+    if not reached:
+        return min(least, deepest)
+    # On lattices the first step goes to the first formula of second order.
+    tried = max(reached)
+    return min(tried + step - (tried - 1) % step, deepest) if tried < deepest else None
 
 
-def next_on_device(totals: dict[int, float], deepest: int) -> int | None:
+def next_on_device(
+    totals: dict[int, float], deepest: int, least: int = 1, period: int = 2
+) -> int | None:
     """Return the number of layers to fit next, or None when the best one is known.
 
-    Odd depths (Trotter's second order) are tried until two in a row are worse than the best one,
-    then its two neighbors.
+    Depths of Trotter's second order (odd ones on a chain) are tried until two in a row are worse
+    than the best one, then its two neighbors.
 
     Args:
         totals: The fidelity on the device at each depth that was fitted.
         deepest: Most layers.
+        least: Fewest layers.
+        period: How many layers a step of second order adds.
 
     Example:
         >>> next_on_device({1: 0.5, 3: 0.8}, 9), next_on_device({1: 0.5, 3: 0.8, 5: 0.7, 7: 0.6}, 9)
@@ -195,13 +211,15 @@ def next_on_device(totals: dict[int, float], deepest: int) -> int | None:
         True
     """
     if not totals:
-        return 1
+        return least
     best = max(totals, key=lambda depth: totals[depth])
-    odd = max(depth for depth in totals if depth % 2)
-    if odd < best + 4 and odd + 2 <= deepest:
-        return odd + 2
+    whole = max((depth for depth in totals if (depth - 1) % period == 0), default=1)
+    if whole < best + 2 * period and whole + period <= deepest:
+        return whole + period
     near = (best - 1, best + 1)
-    return next((depth for depth in near if 1 <= depth <= deepest and depth not in totals), None)
+    return next(
+        (depth for depth in near if least <= depth <= deepest and depth not in totals), None
+    )
 
 
 def _reached(done: list[Depth], problem: Problem) -> dict[int, bool]:
@@ -212,7 +230,7 @@ def _fit_one(
     problem: Problem,
     target: MPS,
     start: Start,
-    others: Sequence[Ansatz],
+    others: Sequence[Named],
     layers: int,
     done: list[Depth],
     report: Report,
@@ -233,9 +251,14 @@ def _fit_one(
             report(Progress("optimize", count / most, before + count, infidelity, shown))
         told = len(state.history)
 
-    first = start(layers)
+    first, resumed = start(layers), _state(kept, layers)
+    given = problem.ansatz.start
+    if isinstance(given, RandomStart) and given.starts > 1 and resumed is None:
+        report(Progress("compile", None, before, layers=shown))
+        first, _ = best_start(random_starts(first, given), target, overlap_method=problem.overlap)
     shallower = [depth for depth in done if depth.layers < layers]
-    names, rivals = ["own"] + ["earlier"] * len(others), list(others)
+    names = ["own", *(name for name, _ in others)]
+    rivals = [ansatz for _, ansatz in others]
     if shallower:
         best = min(shallower, key=lambda depth: depth.infidelity)
         names.append("shallower")
@@ -253,8 +276,9 @@ def _fit_one(
         max_evaluations=most,
         goal=0.0 if _goes_on(problem) else problem.goal.infidelity,
         accuracy=problem.goal.infidelity,
+        memory_limit=problem.limits.memory_gb * 1e9,
         on_step=on_step,
-        resume=_state(kept, layers),
+        resume=resumed,
     )
     logs = fitted.starts
     return Depth(

@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from aqc.coloring import Colors, color, layer_pairs
 from aqc.cost import MAX_DENSE_QUBITS, choose_engine, is_brief, memory, work
 from aqc.errors import InputError
 from aqc.forecast import LAYERS_PER_STEP, Forecast, forecast
-from aqc.given import GivenCircuit
+from aqc.given import GivenCircuit, RandomStart
+from aqc.network import lay_out
+from aqc.pieces import averaged, support
 from aqc.problem import Problem
 from aqc.threads import one_blas_thread
 
@@ -166,7 +169,7 @@ def most_layers(problem: Problem) -> int:
     """
     layers = problem.ansatz.layers
     if layers == "auto":
-        return 1
+        return max(1, len(colors_of(problem)))
     return max(layers) if isinstance(layers, tuple) else layers
 
 
@@ -212,10 +215,24 @@ def _forecast(problem: Problem, chi: int | None = None) -> Forecast:
         bond = settings.state.max_bond if settings.state else most
         seen = Forecast(min(bond, settings.max_bond), most, 0)
     else:
-        hamiltonian, time = evolution
+        hamiltonian, time = averaged(problem.pieces())
         product = problem.product_state()
         seen = forecast(hamiltonian, product, time, settings.tolerance, settings.max_bond)
     return seen if chi is None else replace(seen, bond=chi)
+
+
+def colors_of(problem: Problem) -> Colors:
+    """Return the colors of the couplings that an ansatz follows; none where it is a brickwork."""
+    if problem.time is None or isinstance(problem.ansatz.start, GivenCircuit):
+        return ()
+    whole = support(problem.pieces())
+    return () if whole.is_chain else color(whole.pairs)
+
+
+@functools.lru_cache(maxsize=256)
+def _rows(num_qubits: int, colors: Colors, layers: int) -> int:
+    """Return the rows of the brickwork that carries out so many layers."""
+    return lay_out(num_qubits, layer_pairs(colors, layers)).rows if colors else layers
 
 
 def _circuit_bond(problem: Problem, seen: Forecast, layers: int) -> int:
@@ -223,6 +240,8 @@ def _circuit_bond(problem: Problem, seen: Forecast, layers: int) -> int:
 
     A block multiplies the rank of its cut by at most 4; the first layer, on a product, by 2.
     """
+    if colors_of(problem):  # several pairs of a layer may cross a cut
+        return min(seen.circuit_bond, _MAX_CIRCUIT_BOND)
     first = 4 if problem.mode == "unitary" else 2
     odd_cut, even_cut = 4.0 ** min(layers // 2, 30), first * 4.0 ** min((layers - 1) // 2, 30)
     return int(min(seen.circuit_bond, max(odd_cut, even_cut), _MAX_CIRCUIT_BOND))
@@ -232,13 +251,16 @@ def _needed(problem: Problem, seen: Forecast, layers: int) -> float:
     """Return the bytes of the largest phase."""
     n, chi, operator = problem.num_qubits, seen.bond, problem.mode == "unitary"
     target = (64.0 if operator else 32.0) * n * chi**2
+    layers = _rows(n, colors_of(problem), layers)
     engine = choose_engine(n, layers, chi, problem.overlap, operator=operator)
     compiling = _COMPILING + (_COMPILING_PER_LAYER * layers if engine == "exact" else 0)
     if is_brief(n, layers, chi, engine, problem.optimizer.max_steps, operator=operator):
         compiling = _COMPILING_BRIEF
+    given = problem.ansatz.start
+    at_once = given.starts if isinstance(given, RandomStart) else 1
     phases = [
         3 * target,
-        target + compiling + memory(n, layers, chi, engine, operator=operator),
+        target + compiling + at_once * memory(n, layers, chi, engine, operator=operator),
         2 * target + _COMPILED + _certifying(problem, seen, layers),
     ]
     return _LIBRARIES + max(phases) + _WRITING_PER_QUBIT * n
@@ -265,9 +287,10 @@ def _seconds(problem: Problem, seen: Forecast, layers: int) -> float:
     # Sites of four levels: as many numbers as with twice the bond dimension.
     seconds = evolved * (_EVOLVE_PER_GATE + _EVOLVE_PER_SQUARE * chi**2 * (4 if operator else 1))
     for depth in depths:
-        engine = choose_engine(n, depth, chi, problem.overlap, operator=operator)
-        one = _EVALUATE_PER_PRODUCT * work(n, depth, chi, engine, operator=operator) + _EVALUATE
-        seconds += _COMPILE + _COMPILE_PER_LAYER * min(depth, 13)
+        rows = _rows(n, colors_of(problem), depth)
+        engine = choose_engine(n, rows, chi, problem.overlap, operator=operator)
+        one = _EVALUATE_PER_PRODUCT * work(n, rows, chi, engine, operator=operator) + _EVALUATE
+        seconds += _COMPILE + _COMPILE_PER_LAYER * min(rows, 13)
         seconds += problem.optimizer.max_steps * one
     simulated = _CERTIFY_PER_SQUARE * _circuit_bond(problem, seen, layers) ** 2
     seconds += n * layers / 2 * (_CERTIFY_PER_GATE + simulated * (n > _STATEVECTOR_QUBITS))

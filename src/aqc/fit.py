@@ -16,8 +16,8 @@ import numpy as np
 from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
-from aqc.cost import choose_engine, is_brief, padded_bond, work
-from aqc.errors import TruncationError
+from aqc.cost import choose_engine, is_brief, memory, padded_bond, work
+from aqc.errors import DivergenceError, TruncationError
 from aqc.executables import compiled
 from aqc.flip import FlipCost
 from aqc.methods import METHODS, Method
@@ -103,6 +103,7 @@ def fit(
     max_evaluations: int = 200,
     goal: float = 0.0,
     accuracy: float | None = None,
+    memory_limit: float = 8e9,
     on_step: Callable[[State], None] | None = None,
     resume: State | None = None,
 ) -> Fit:
@@ -119,6 +120,8 @@ def fit(
         goal: Stop at this infidelity.
         accuracy: The infidelity that matters, of which truncations may lose a share; None takes
             the goal, at least 1e-8.
+        memory_limit: Bytes; where "auto" took the truncated overlap and that loses too much, the
+            exact one takes over if it needs no more.
         on_step: Called after every accepted step with the state to go on from.
         resume: State to go on from, as given to `on_step`.
 
@@ -126,7 +129,8 @@ def fit(
         The fitted ansatz and how it was found.
 
     Raises:
-        DivergenceError: If the starting state is orthogonal to the target.
+        DivergenceError: If the starting state is orthogonal to the target, and none that has one
+            qubit flipped is nearer.
         TruncationError: If the truncated overlap loses too much at any bond dimension allowed.
 
     Example:
@@ -141,18 +145,52 @@ def fit(
         >>> fit(start, target.mps).optimum.infidelity < 1e-9
         True
     """
-    n, chi = ansatz.num_qubits, target.max_bond
-    operator = ansatz.is_operator
-    engine = choose_engine(n, ansatz.layers, chi, overlap_method, operator=operator)
-    method = optimizer
+    shape = ansatz.num_qubits, ansatz.rows, target.max_bond
+    engine = choose_engine(*shape, overlap_method, operator=ansatz.is_operator)
+    run = partial(
+        _fit_by,
+        ansatz=ansatz,
+        target=target,
+        rivals=rivals,
+        objective=objective,
+        method=optimizer,
+        max_evaluations=max_evaluations,
+        goal=goal,
+        accuracy=max(accuracy or goal, 1e-8),
+        on_step=on_step,
+        resume=resume,
+    )
+    try:
+        return run(engine)
+    except TruncationError:
+        if overlap_method != "auto" or memory(*shape, "exact") > memory_limit:
+            raise
+        return run("exact")
+
+
+def _fit_by(
+    engine: str,
+    *,
+    ansatz: Ansatz,
+    target: MPS,
+    rivals: Sequence[Ansatz],
+    objective: str,
+    method: str | Method,
+    max_evaluations: int,
+    goal: float,
+    accuracy: float,
+    on_step: Callable[[State], None] | None,
+    resume: State | None,
+) -> Fit:
+    """Do what `fit` does, with one contraction engine."""
+    n, chi, operator = ansatz.num_qubits, target.max_bond, ansatz.is_operator
     if isinstance(method, str):
         # What enters a block of an operator is mixed completely: its metric is the identity.
         method = METHODS[method](None if operator else partial(fubini_study, ansatz))
-    accuracy = max(accuracy or goal, 1e-8)
-    plan = precisions(n, ansatz.layers, chi, engine, max_evaluations, accuracy, operator=operator)
+    plan = precisions(n, ansatz.rows, chi, engine, max_evaluations, accuracy, operator=operator)
     if resume is not None:
         plan = plan[plan.index(str(resume.point.dtype)) :]
-    quick = is_brief(n, ansatz.layers, chi, engine, max_evaluations, operator=operator)
+    quick = is_brief(n, ansatz.rows, chi, engine, max_evaluations, operator=operator)
     state = resume
     seconds = 0.0
     starts: tuple[float, ...] = ()
@@ -165,25 +203,32 @@ def fit(
             began = time.perf_counter()
             step = _compiled(ansatz, target, engine, objective, np.dtype(dtype), quick, bonds)
             seconds += time.perf_counter() - began
-            begun = nearest_point(ansatz.blocks, ansatz.block) if state is None else state.point
-            if bonds and not bonds.suffice(step, begun.astype(dtype)):
-                continue
             if rivals and not starts:
                 starts = _log_fidelities(step, [ansatz, *rivals], np.dtype(dtype))
                 ansatz = [ansatz, *rivals][int(np.argmax(starts))]
-            optimum = minimize(
-                step,
-                nearest_point(ansatz.blocks, ansatz.block).astype(dtype),
-                BLOCKS[ansatz.block].num_parameters,
-                method,
-                max_evaluations=max_evaluations,
-                goal=goal * (1 - (_TRUNCATED_MARGIN if bonds else _MARGIN)),
-                noise=_NOISE[dtype],
-                first_length=_first_length(objective, n, ansatz.layers),
-                schedule=step if isinstance(step, FlipCost) else None,
-                state=state,
-                on_step=on_step,
-            )
+            begun = nearest_point(ansatz.blocks, ansatz.block) if state is None else state.point
+            if bonds and not bonds.suffice(step, begun.astype(dtype)):
+                continue
+            try:
+                optimum = minimize(
+                    step,
+                    nearest_point(ansatz.blocks, ansatz.block).astype(dtype),
+                    BLOCKS[ansatz.block].num_parameters,
+                    method,
+                    max_evaluations=max_evaluations,
+                    goal=goal * (1 - (_TRUNCATED_MARGIN if bonds else _MARGIN)),
+                    noise=_NOISE[dtype],
+                    first_length=_first_length(objective, n, ansatz.layers),
+                    schedule=step if isinstance(step, FlipCost) else None,
+                    state=state,
+                    on_step=on_step,
+                )
+            except DivergenceError:
+                near = _flipped(ansatz, target, engine, np.dtype(dtype), quick, bonds)
+                if near is None or state is not None:
+                    raise
+                ansatz = near
+                continue
             state = optimum.state
             if bonds and not bonds.suffice(step, state.point):
                 continue
@@ -202,6 +247,23 @@ def _log_fidelities(
     still = np.zeros((len(starts[0].blocks), BLOCKS[starts[0].block].num_parameters))
     points = (nearest_point(a.blocks, a.block).astype(dtype) for a in starts)
     return tuple(float(step(point, still).log_fidelity) for point in points)
+
+
+def _flipped(
+    ansatz: Ansatz,
+    target: MPS,
+    engine: str,
+    dtype: np.dtype,
+    quick: bool,
+    bonds: "Bonds | None",
+) -> Ansatz | None:
+    """Return a start that is not orthogonal to the target, one flip of a qubit away, if any is."""
+    if ansatz.is_operator or ansatz.block == "u1":
+        return None
+    cost = _compiled(ansatz, target, engine, "flip", dtype, quick, bonds)
+    assert isinstance(cost, FlipCost)
+    point = cost.neighbor(nearest_point(ansatz.blocks, ansatz.block).astype(dtype))
+    return None if point is None else ansatz.with_blocks(exact_matrices(point, ansatz.block))
 
 
 def _compiled(
@@ -234,7 +296,7 @@ class Bonds:
     """
 
     def __init__(self, ansatz: Ansatz, target: MPS, weight: float):
-        self.segments: Segments = choose_segments(ansatz, target, weight)
+        self.segments: Segments = choose_segments(ansatz.as_bricks(), target, weight)
         self.lost = 0.0
         self._weight = weight
         self._most = _LARGEST_BOND * padded_bond(target.max_bond)
@@ -253,8 +315,9 @@ class Bonds:
         if largest >= self._most:
             raise TruncationError(
                 f"The truncated overlap must lose at most a weight of {self._weight:.1e}, but "
-                f"loses {self.lost:.1e} at bond dimension {largest}, the largest it uses for "
-                f'this target; raise `goal.infidelity`, or set `overlap` to "exact".'
+                f"loses {self.lost:.1e} at bond dimension {largest}, the largest it uses for this "
+                f'target; raise `goal.infidelity`, set `overlap` to "exact", or allow that more '
+                "memory (`limits.memory_gb`)."
             )
         self.segments = enlarged(self.segments)
         return False

@@ -111,11 +111,10 @@ def first_flips(ansatz: Ansatz) -> Flips:
         [0, 0, 1]
     """
     found: dict[int, tuple[int, np.ndarray]] = {}
-    bonds = [bond for layer in ansatz.bonds for bond in layer]
-    for number, bond in enumerate(bonds):
-        left, right = _flip(ansatz.state[bond]), _flip(ansatz.state[bond + 1])
-        found.setdefault(bond, (number, np.kron(left, np.eye(2))))
-        found.setdefault(bond + 1, (number, np.kron(np.eye(2), right)))
+    pairs = [pair for layer in ansatz.pairs for pair in layer]
+    for number, (a, b) in enumerate(pairs):
+        found.setdefault(a, (number, np.kron(_flip(ansatz.state[a]), np.eye(2))))
+        found.setdefault(b, (number, np.kron(np.eye(2), _flip(ansatz.state[b]))))
     numbers, matrices = zip(*(found[qubit] for qubit in sorted(found)), strict=True)
     return Flips(np.array(numbers), np.stack(matrices))
 
@@ -187,6 +186,17 @@ class FlipCost:
         turned = exact_matrices(point, self._block) @ self._turns()
         self.leader = -1
         return self(nearest_point(turned, self._block).astype(point.dtype), self._still)
+
+    def neighbor(self, point: np.ndarray) -> np.ndarray | None:
+        """Return the point with the flip absorbed that overlaps most, None where none does.
+
+        Where F_0 is zero its logarithm has neither value nor gradient; this is the way on.
+        """
+        self.follow(self(point, self._still))
+        moved = self.escape(point)
+        if moved is None or not np.isfinite(moved.log_fidelity):
+            return None
+        return np.asarray(moved.point)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return leader and weight, for a checkpoint."""

@@ -13,9 +13,9 @@ import numpy as np
 from aqc import propagator
 from aqc.evolved import TRUNCATION_SHARE, check_phases, guess_steps
 from aqc.hamiltonian import Hamiltonian
+from aqc.lattice import formula
 from aqc.mps import MPS, as_matrix
 from aqc.threads import one_blas_thread
-from aqc.trotter import brick_layers
 
 # Of the target's product formula, layers that two steps share counted once.
 LAYERS_PER_STEP = 12
@@ -78,7 +78,9 @@ def forecast(
     allowed = float(np.arcsin(np.sqrt(tolerance)))
     left = 0.7 * (1 - TRUNCATION_SHARE) * allowed * np.sqrt((width - 1) / (n - 1))
     steps = 1
-    if time and operator:
+    if not hamiltonian.is_chain:
+        steps = 2  # told as the evolution begins
+    elif time and operator:
         steps = propagator.guess_steps(window, time, left)
     elif time:
         steps = guess_steps(window, start, time, left)
@@ -100,21 +102,18 @@ def forecast(
 
 def _spectra(window: Hamiltonian, start: np.ndarray, time: float) -> list[tuple[float, np.ndarray]]:
     """Return squared singular values at the center, at several times up to the last."""
-    bonds = window.bond_matrices()
+    bonds = window.bond_matrices() if window.is_chain else window.pair_matrices()
     strongest = max(float(np.abs(np.linalg.eigvalsh(bonds)).max()), 1e-300)
     time = min(time, _LONGEST_PHASE / strongest)
     steps = max(1, int(np.ceil(time * strongest / _PHASE_PER_STEP)))
     every = -(-steps // _SAMPLES)
-    step = brick_layers(window, time / steps, 1, 2)
+    step = formula(window, time / steps, 1, 2)
     vector = as_matrix(MPS.product(start))
-    shape, half = vector.shape, len(start) // 2
+    half = len(start) // 2
     references = (2**half, 2 ** (len(start) - half)) if start.ndim == 3 else (1, 1)
     found = []
     for done in range(1, steps + 1):
-        for layer in step:
-            for number, gate in enumerate(layer.gates):
-                bond = (layer.first_bond or 0) + 2 * number
-                vector = np.matmul(gate, vector.reshape(2**bond, 4, -1)).reshape(shape)
+        vector = step.act_on(vector)
         if done % every == 0 or done == steps:
             legs = vector.reshape(2**half, -1, *references).swapaxes(1, 2)
             halves = legs.reshape(len(legs) * references[0], -1)

@@ -17,10 +17,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from aqc.checks import shown
+from aqc.checks import integer, shown
 from aqc.errors import InputError
 
 _MOST_QUBITS = 100_000
+_MOST_STARTS = 64
 _VERSION = re.compile(r"\s*OPENQASM\s+[23](\.\d+)?\s*;")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _REGISTER = re.compile(r"\bqreg\s+\w+\s*\[([^\]]*)\]|\bqubit\s*(?:\[([^\]]*)\])?\s*\w+\s*;")
@@ -75,9 +76,11 @@ class RandomStart:
 
     Attributes:
         random: Seed.
+        starts: How many are drawn; the one that gets on best is gone on with.
     """
 
     random: int
+    starts: int = 1
 
 
 def read_circuit(value: Any, pointer: str) -> GivenCircuit:
@@ -160,7 +163,7 @@ def check_shapes(shapes: tuple[tuple[int, ...], ...], name: str, pointer: str = 
 
 
 def read_start(value: Any) -> GivenCircuit | RandomStart | None:
-    """Read `ansatz.start`: null, {"random": seed} or {"qasm": text}.
+    """Read `ansatz.start`: null, {"random": seed, "starts": number} or {"qasm": text}.
 
     Raises:
         InputError: It has another form.
@@ -172,15 +175,16 @@ def read_start(value: Any) -> GivenCircuit | RandomStart | None:
     pointer = "/ansatz/start"
     if value is None or isinstance(value, GivenCircuit | RandomStart):
         return value
-    if isinstance(value, Mapping) and set(value) == {"random"}:
-        seed = value["random"]
+    if isinstance(value, Mapping) and "random" in value and set(value) <= {"random", "starts"}:
+        seed, starts = value["random"], value.get("starts", 1)
         if type(seed) is not int or not 0 <= seed < 2**32:
             raise InputError(
                 f"`ansatz.start.random` must be a seed from 0 to {2**32 - 1}, but is "
                 f"{shown(seed)}.",
                 f"{pointer}/random",
             )
-        return RandomStart(seed)
+        name, at = "`ansatz.start.starts`", f"{pointer}/starts"
+        return RandomStart(seed, integer(starts, name, at, least=1, most=_MOST_STARTS))
     return read_circuit(value, pointer)
 
 
@@ -192,7 +196,8 @@ def to_json(value: GivenCircuit | GivenState | RandomStart | None) -> dict[str, 
         case GivenState():
             return {"npz": value.npz}
         case RandomStart():
-            return {"random": value.random}
+            several = {"starts": value.starts} if value.starts > 1 else {}
+            return {"random": value.random, **several}
     return None
 
 
@@ -293,10 +298,14 @@ START_SCHEMA: dict[str, Any] = {
         },
         {
             "type": "object",
-            "properties": {"random": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}},
+            "properties": {
+                "random": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1},
+                "starts": {"type": "integer", "minimum": 1, "maximum": _MOST_STARTS},
+            },
             "required": ["random"],
             "additionalProperties": False,
-            "description": "Random blocks (Haar measure) from this seed.",
+            "description": "Random blocks (Haar measure) from this seed; of several starts the "
+            "one that gets on best is gone on with.",
         },
     ]
 }

@@ -1,7 +1,8 @@
-"""A spin Hamiltonian on an open chain: a sum of Pauli terms on sites and neighboring pairs.
+"""A spin Hamiltonian: a sum of Pauli terms on sites and pairs of sites.
 
-H = constant + sum_j sum_a h[j, a] P_a(j) + sum_j sum_ab J[j, a, b] P_a(j) P_b(j + 1),
-with Pauli matrices P = X, Y, Z (not spin-1/2 operators). No library but NumPy is needed.
+H = constant + sum_j sum_a h[j, a] P_a(j) + sum_(j<k) sum_ab J[j, k, a, b] P_a(j) P_b(k),
+with Pauli matrices P = X, Y, Z (not spin-1/2 operators). On an open chain all pairs are neighbors,
+k = j + 1. No library but NumPy is needed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,12 +21,13 @@ MAX_DENSE_QUBITS = 14
 
 _AXES = "XYZ"
 _MATRICES = np.stack([PAULI[letter] for letter in _AXES])
-_SUPPORTED = "aqc supports open chains with terms on one qubit j or on neighbors j and j + 1"
+_PRODUCTS = np.einsum("aij,bkl->abikjl", _MATRICES, _MATRICES).reshape(3, 3, 4, 4)
+_SUPPORTED = "aqc supports terms on one qubit or on two"
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A real multiple of a Pauli matrix on a site, or of a pair of them on neighboring sites.
+    """A real multiple of a Pauli matrix on a site, or of a pair of them on two sites.
 
     Attributes:
         pauli: One or two of the letters X, Y, Z; letter k acts on qubits[k].
@@ -40,7 +42,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Hamiltonian:
-    """A sum of Pauli terms on an open chain; make one with `Hamiltonian.from_terms`.
+    """A sum of Pauli terms on sites and pairs; make one with `Hamiltonian.from_terms`.
 
     Attributes:
         num_qubits: Number of sites.
@@ -66,8 +68,8 @@ class Hamiltonian:
             The Hamiltonian in its canonical form.
 
         Raises:
-            InputError: A term is malformed, not Hermitian, or not on one site or one bond of an
-                open chain; `pointer` names it.
+            InputError: A term is malformed, not Hermitian, or on more than two sites; `pointer`
+                names it.
 
         Example:
             >>> Hamiltonian.from_terms(4, [("XY", [3, 2], 1), ("ZI", [0, 1], 0.5)]).to_terms()
@@ -104,6 +106,63 @@ class Hamiltonian:
             Term(pauli, qubits, c) for (qubits, pauli), c in sorted(sums.items()) if c and qubits
         )
         return cls(num_qubits, tuple(terms), sums.get(((), ""), 0.0))
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether all pairs are neighbors on an open chain."""
+        return all(term.qubits[-1] - term.qubits[0] <= 1 for term in self.terms)
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """The pairs of sites that are coupled, near ones first.
+
+        Example:
+            >>> Hamiltonian.from_terms(3, [("XX", (0, 2), 1), ("ZZ", (1, 2), 1)]).pairs
+            ((1, 2), (0, 2))
+        """
+        found = {(t.qubits[0], t.qubits[1]) for t in self.terms if len(t.qubits) == 2}
+        return tuple(sorted(found, key=lambda pair: (pair[1] - pair[0], pair)))
+
+    def pair_couplings(self) -> np.ndarray:
+        """Return J[p, a, b], the coefficient of P_a P_b on number p of `pairs`, in energy.
+
+        Example:
+            >>> Hamiltonian.from_terms(3, [("XZ", [0, 2], 2.0)]).pair_couplings()[0, 0].tolist()
+            [0.0, 0.0, 2.0]
+        """
+        number = {pair: p for p, pair in enumerate(self.pairs)}
+        couplings = np.zeros((len(number), 3, 3))
+        for term in self.terms:
+            if len(term.qubits) == 2:
+                first, second = (_AXES.index(letter) for letter in term.pauli)
+                couplings[number[term.qubits[0], term.qubits[1]], first, second] += term.coefficient
+        return couplings
+
+    def pair_matrices(self, pairs: tuple[tuple[int, int], ...] | None = None) -> np.ndarray:
+        """Return H cut into pairs: if they hold every site, their sum is H but the constant.
+
+        One-site terms go in equal parts to all pairs of their site; `pairs` adds idle ones to
+        those that are coupled.
+
+        Returns:
+            Hermitian matrices, shape (pairs, 4, 4), energy; row index 2 * s_j + s_k for j < k.
+
+        Example:
+            >>> ring = Hamiltonian.from_terms(3, [("ZZ", (0, 2), 1.0), ("Z", (0,), 1.0)])
+            >>> ring.pair_matrices()[0].diagonal().real.tolist()
+            [2.0, 0.0, -2.0, 0.0]
+        """
+        pairs = self.pairs if pairs is None else pairs
+        counts = np.bincount([site for pair in pairs for site in pair], minlength=self.num_qubits)
+        fields = self.field_matrices() / np.maximum(counts, 1)[:, None, None]
+        matrices = np.zeros((len(pairs), 4, 4), dtype=complex)
+        number = {pair: p for p, pair in enumerate(pairs)}
+        matrices[[number[pair] for pair in self.pairs]] = np.tensordot(
+            self.pair_couplings(), _PRODUCTS, 2
+        )
+        for matrix, (j, k) in zip(matrices, pairs, strict=True):
+            matrix += np.kron(fields[j], np.eye(2)) + np.kron(np.eye(2), fields[k])
+        return matrices
 
     def window(self, first: int, width: int) -> "Hamiltonian":
         """Return the terms within some neighboring sites, numbered from 0.
@@ -162,10 +221,19 @@ class Hamiltonian:
         Returns:
             shape (n - 1, 3, 3), energy.
 
+        Raises:
+            InputError: If other pairs are coupled.
+
         Example:
             >>> Hamiltonian.from_terms(2, [("XZ", [0, 1], 2.0)]).bond_couplings()[0].tolist()
             [[0.0, 0.0, 2.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
         """
+        if not self.is_chain:
+            a, b = self.pairs[-1]
+            raise InputError(
+                f"`hamiltonian` must be an open chain for this, but couples qubits {a} and {b}.",
+                "/hamiltonian",
+            )
         couplings = np.zeros((self.num_qubits - 1, 3, 3))
         for term in self.terms:
             if len(term.qubits) == 2:
@@ -196,8 +264,7 @@ class Hamiltonian:
             >>> chain.coupling_matrices()[0].diagonal().real.tolist()
             [1.0, -1.0, -1.0, 1.0]
         """
-        pairs = np.einsum("aij,bkl->abikjl", _MATRICES, _MATRICES).reshape(3, 3, 4, 4)
-        return np.tensordot(self.bond_couplings(), pairs, 2)
+        return np.tensordot(self.bond_couplings(), _PRODUCTS, 2)
 
     def bond_matrices(self) -> np.ndarray:
         """Return H cut into its bonds: their sum is H without the constant.
@@ -230,7 +297,8 @@ class Hamiltonian:
             rows[pauli] = f"{values}, on {len(terms)} {'site' if len(pauli) == 1 else 'bond'}s"
         if self.constant:
             rows["constant"] = f"{self.constant:.4g}"
-        return table("Hamiltonian on an open chain", rows)
+        name = "Hamiltonian on an open chain" if self.is_chain else "Hamiltonian on a lattice"
+        return table(name, rows)
 
     def to_dense(self) -> np.ndarray:
         """Return H as a matrix, site 0 leftmost in the Kronecker product.
@@ -252,18 +320,28 @@ class Hamiltonian:
                 f"has {n}; use `bond_matrices`, which grows linearly.",
                 "/hamiltonian/num_qubits",
             )
+        return np.asarray(self.to_sparse().toarray())
+
+    def to_sparse(self) -> Any:
+        """Return H as a sparse matrix of SciPy's, in the order of `to_dense`."""
+        from scipy.sparse import coo_array  # a fifth of a second
+
+        n = self.num_qubits
         columns = np.arange(2**n)
-        matrix = np.zeros((2**n, 2**n), dtype=complex)
-        matrix[columns, columns] = self.constant
+        rows, entries = [columns], [np.full(2**n, self.constant, dtype=complex)]
         for term in self.terms:
             # A Pauli string has one entry a column: X and Y flip the bit, Y and Z give a phase.
-            rows, phases = columns, np.full(2**n, term.coefficient, dtype=complex)
+            flipped, phases = columns, np.full(2**n, term.coefficient, dtype=complex)
             for letter, qubit in zip(term.pauli, term.qubits, strict=True):
                 bits = columns >> (n - 1 - qubit) & 1
-                rows = rows ^ (letter != "Z") << (n - 1 - qubit)
+                flipped = flipped ^ (letter != "Z") << (n - 1 - qubit)
                 phases *= {"X": 1, "Y": 1j, "Z": 1}[letter]
                 phases *= 1 if letter == "X" else 1 - 2 * bits
-            matrix[rows, columns] += phases
+            rows.append(flipped)
+            entries.append(phases)
+        where = np.concatenate(rows), np.tile(columns, len(rows))
+        matrix = coo_array((np.concatenate(entries), where), shape=(2**n, 2**n)).tocsr()
+        matrix.eliminate_zeros()
         return matrix
 
 
@@ -299,7 +377,8 @@ def _read_term(term: Any, num_qubits: int) -> tuple[tuple[tuple[int, ...], str],
         )
     pairs = sorted((q, letter) for q, letter in zip(sites, letters, strict=True) if letter != "I")
     support = tuple(q for q, _ in pairs)
-    _check_support(support, num_qubits)
+    if len(support) > 2:
+        raise InputError(f"it acts on {len(support)} qubits, but {_SUPPORTED}.")
     return (support, "".join(letter for _, letter in pairs)), number
 
 
@@ -315,16 +394,3 @@ def _read_qubits(qubits: Any, num_qubits: int) -> list[int]:
             "on the repeated qubit first."
         )
     return sites
-
-
-def _check_support(support: tuple[int, ...], num_qubits: int) -> None:
-    if len(support) > 2:
-        raise InputError(f"it acts on {len(support)} qubits, but {_SUPPORTED}.")
-    if len(support) < 2 or support[1] - support[0] == 1:
-        return
-    if support == (0, num_qubits - 1):
-        raise InputError(
-            f"it couples the qubits 0 and {num_qubits - 1} and closes a ring, but {_SUPPORTED}; "
-            "without the term the chain is open."
-        )
-    raise InputError(f"it couples the qubits {support[0]} and {support[1]}, but {_SUPPORTED}.")

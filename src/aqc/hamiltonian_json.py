@@ -113,7 +113,7 @@ _NUM_QUBITS = {
     "type": "integer",
     "minimum": 2,
     "maximum": MAX_QUBITS,
-    "description": "Number of sites of the open chain.",
+    "description": "Number of sites.",
     "examples": [50],
 }
 
@@ -133,10 +133,14 @@ def _parameter_schema(parameter: Parameter) -> dict[str, Any]:
     number: dict[str, Any] = {"type": "number"}
     varying = {"oneOf": [number, {"type": "array", "items": number}]}
     each = (
-        "" if parameter.varies == "nothing" else f": a number, or one for each {parameter.varies}"
+        f": a number, or one for each {parameter.varies}"
+        if parameter.varies in ("bond", "site")
+        else ""
     )
+    if parameter.varies == "count":
+        number = {"type": "integer", "minimum": 1}
     return {
-        **(number if parameter.varies == "nothing" else varying),
+        **(varying if parameter.varies in ("bond", "site") else number),
         "default": parameter.default,
         "description": f"{parameter.meaning}{each}.",
         "examples": [parameter.default],

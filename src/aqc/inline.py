@@ -77,7 +77,7 @@ def as_problem(
     """Return the problem that the arguments of `compile_evolution` ask for.
 
     Args:
-        hamiltonian: An open chain, in any of the forms that name one.
+        hamiltonian: A chain or lattice, in any of the forms that name one.
         time: Left out for a PauliEvolutionGate, which has its own.
         **settings: The other fields of problem.json.
 

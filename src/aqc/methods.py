@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Optax takes 0.3 s to import: functions that need it import it.
 
-_METRIC_EVERY, _REGULARIZATION = 10, 1e-3
+_METRIC_EVERY, _REGULARIZATION = 20, 1e-3
 # Name to the module of the shelf whose function of that name is the transformation.
 _ON_THE_SHELF = {
     "root": "root_optimizer",
@@ -56,7 +56,7 @@ class RiemannianLBFGS(LBFGS):
 
     Args:
         metric: Maps a point to matrices (blocks, p, p), whose regularized inverse is the initial
-            inverse Hessian; taken anew every ten steps.
+            inverse Hessian; taken anew every twenty steps.
     """
 
     line_search = True

@@ -43,18 +43,30 @@ def fubini_study(ansatz: Ansatz, point: np.ndarray) -> np.ndarray:
         [1.0, 1.0, 0.0]
     """
     blocks = functools.reduce(np.matmul, (point[:, k] for k in range(point.shape[1])))
-    sweep = Sweep(MPS.product(ansatz.state), record=True)
-    densities, done = [], 0
-    for bonds in ansatz.bonds:
-        if bonds:
-            gates = blocks[done : done + len(bonds)].astype(complex)
-            sweep.apply(bonds[0], gates, _ANGLE_PER_LAYER, _MAX_BOND)
-            densities += [sweep.densities[bond] for bond in bonds]
-            done += len(bonds)
-    rho = np.stack(densities)
+    rho = _densities(ansatz.with_blocks(blocks.astype(complex)))
     products = np.einsum("aij,bjk->abik", paulis(), paulis())
     means = np.einsum("gij,aji->ga", rho, paulis()).real
     moments = np.einsum("gij,abji->gab", rho, products).real
     metric = moments - means[:, :, None] * means[:, None, :]
     frame = BLOCKS[ansatz.block].frame(point)
     return frame @ metric @ frame.swapaxes(-1, -2)
+
+
+def _densities(ansatz: Ansatz) -> np.ndarray:
+    """Return the density matrix of the two qubits that enter each block, shape (blocks, 4, 4)."""
+    bricks = ansatz.as_bricks()
+    sweep = Sweep(MPS.product(ansatz.state), record=True)
+    found, done = [], 0
+    for bonds in bricks.bonds:
+        if bonds:
+            gates = bricks.blocks[done : done + len(bonds)]
+            sweep.apply(bonds[0], gates, _ANGLE_PER_LAYER, _MAX_BOND)
+            found += [sweep.densities[bond] for bond in bonds]
+            done += len(bonds)
+    rho = np.stack(found)
+    if not ansatz.colors:
+        return rho
+    holds = ansatz.network.numbers >= 0
+    orders = ansatz.network.inputs[holds]
+    turned = rho[holds][np.arange(len(orders))[:, None, None], orders[:, :, None], orders[:, None]]
+    return turned[np.argsort(ansatz.network.numbers[holds])]

@@ -1,4 +1,4 @@
-"""The named spin chains: formula, parameters and how each becomes a Hamiltonian.
+"""The named spin chains and lattices: formula, parameters and how each becomes a Hamiltonian.
 
 A model is a table of parts; adding one is adding a table to `MODELS`. The formula is what
 `aqc models` prints, and a test evaluates it and compares it with what the parts build.
@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from aqc.checks import nearest, pointer_to, real_number, shown
+from aqc.checks import integer, nearest, pointer_to, real_number, shown
 from aqc.errors import InputError
+from aqc.geometries import GEOMETRIES
 from aqc.hamiltonian import Hamiltonian, check_num_qubits
 
 
@@ -22,35 +23,40 @@ class Parameter:
         name: The field in problem.json.
         meaning: What it is, in a few words.
         default: Its value when it is not given.
-        varies: Over what it may vary: the n - 1 bonds, the n sites, or nothing.
+        varies: Over what it may vary: the n - 1 bonds, the n sites, or nothing; "count" is an
+            integer from 1.
     """
 
     name: str
     meaning: str
     default: float
-    varies: Literal["bond", "site", "nothing"]
+    varies: Literal["bond", "site", "nothing", "count"]
 
 
 @dataclass(frozen=True)
 class Part:
-    """One sum of a model: the product of `factors` times `pauli`, over sites or bonds.
+    """One sum of a model: the product of `factors` times `pauli`, over sites or pairs.
 
     Attributes:
-        pauli: One letter for a sum over sites, two for a sum over bonds.
+        pauli: One letter for a sum over sites, two for a sum over pairs; none for a constant.
         factors: Names of the parameters multiplied.
         first: The first site or bond.
         step: 1 for all from there on, 2 for every other.
+        over: A key of `aqc.geometries.GEOMETRIES`; of a chain's sites and bonds if left out.
+        times: A number that multiplies all.
     """
 
     pauli: str
     factors: tuple[str, ...]
     first: int = 0
     step: int = 1
+    over: str = ""
+    times: float = 1.0
 
 
 @dataclass(frozen=True)
 class Model:
-    """A named family of Hamiltonians on an open chain.
+    """A named family of Hamiltonians on a chain or lattice.
 
     Attributes:
         name: The name in problem.json.
@@ -117,20 +123,20 @@ class Model:
         values = self.values(num_qubits, **given)
         sums: dict[tuple[tuple[int, ...], str], float] = {}
         for part in self.parts:
-            width = len(part.pauli)
-            count = num_qubits - width + 1
+            over = part.over or ("sites" if len(part.pauli) == 1 else "chain")
+            where = GEOMETRIES[over](num_qubits, int(values.get("rows", 1)))  # type: ignore[arg-type]
+            count = len(where)
             with np.errstate(over="ignore"):  # refused in a sentence below
-                products = np.prod([np.broadcast_to(values[f], count) for f in part.factors], 0)
+                factors = [np.broadcast_to(values[f], count) for f in part.factors]
+                products = part.times * np.prod(factors, 0)
             if not np.isfinite(products).all():
                 raise InputError(
                     f"The product of {' and '.join(part.factors)} must be finite, but is not.",
                     "/hamiltonian",
                 )
-            sites = np.arange(part.first, count, part.step)
-            sites = sites[products[sites] != 0]
-            for i, c in zip(sites.tolist(), products[sites].tolist(), strict=True):
-                key = (tuple(range(i, i + width)), part.pauli)
-                sums[key] = sums.get(key, 0.0) + c
+            for i in range(part.first, count, part.step):
+                key = (where[i] if part.pauli else (), part.pauli)
+                sums[key] = sums.get(key, 0.0) + float(products[i])
         return Hamiltonian.from_sums(num_qubits, sums)
 
 
@@ -155,6 +161,8 @@ def find_model(name: Any) -> Model:
 
 def _read_value(parameter: Parameter, value: Any, num_qubits: int) -> float | tuple[float, ...]:
     name, pointer = f"`hamiltonian.{parameter.name}`", pointer_to("hamiltonian", parameter.name)
+    if parameter.varies == "count":
+        return integer(value, name, pointer, least=1, most=num_qubits)
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if not isinstance(value, list | tuple) or parameter.varies == "nothing":
@@ -178,6 +186,26 @@ def _coupling(name: str, meaning: str, default: float = 1.0) -> Parameter:
 def _field(name: str, meaning: str, default: float = 0.0) -> Parameter:
     return Parameter(name, meaning, default, "site")
 
+
+def _number(name: str, meaning: str, default: float) -> Parameter:
+    return Parameter(name, meaning, default, "nothing")
+
+
+def _heisenberg(over: str, coupling: str) -> tuple[Part, ...]:
+    return tuple(Part(pair, (coupling,), over=over) for pair in ("XX", "YY", "ZZ"))
+
+
+def _xxz(over: str, coupling: str) -> tuple[Part, ...]:
+    *plane, along = _heisenberg(over, coupling)
+    return (*plane, Part(along.pauli, (coupling, "delta"), over=over))
+
+
+_XXZ = (
+    _number("j", "exchange coupling", 1.0),
+    _number("delta", "anisotropy", 0.5),
+    _field("field", "field along Z"),
+)
+_ROWS = Parameter("rows", "sites on the short side", 2, "count")
 
 _ALL = (
     Model(
@@ -241,6 +269,83 @@ _ALL = (
         (
             *(Part(2 * a.upper(), (f"j{a}",)) for a in "xyz"),
             *(Part(a.upper(), (f"h{a}",)) for a in "xyz"),
+        ),
+    ),
+    Model(
+        "ising_ring",
+        "sum_<i,i+1 mod n> j Z[i] Z[i+1] + sum_i g[i] X[i] + sum_i h[i] Z[i]",
+        (
+            _number("j", "Ising coupling", 1.0),
+            _field("g", "transverse field", 1.0),
+            _field("h", "longitudinal field"),
+        ),
+        (Part("ZZ", ("j",), over="ring"), Part("X", ("g",)), Part("Z", ("h",))),
+    ),
+    Model(
+        "xxz_ring",
+        "sum_<i,i+1 mod n> j (X[i] X[i+1] + Y[i] Y[i+1] + delta Z[i] Z[i+1]) + sum_i field[i] Z[i]",
+        _XXZ,
+        (*_xxz("ring", "j"), Part("Z", ("field",))),
+    ),
+    Model(
+        "j1j2_chain",
+        "sum_i j1 (X[i] X[i+1] + Y[i] Y[i+1] + Z[i] Z[i+1])"
+        " + sum_i j2 (X[i] X[i+2] + Y[i] Y[i+2] + Z[i] Z[i+2]) + sum_i field[i] Z[i]",
+        (
+            _number("j1", "exchange coupling of neighbors", 1.0),
+            _number("j2", "exchange coupling of next-nearest neighbors", 0.5),
+            _field("field", "field along Z"),
+        ),
+        (*_heisenberg("chain", "j1"), *_heisenberg("next", "j2"), Part("Z", ("field",))),
+    ),
+    Model(
+        "heisenberg_ladder",
+        "sum_<legs i,i+2> j_leg (X[i] X[i+2] + Y[i] Y[i+2] + Z[i] Z[i+2])"
+        " + sum_<rungs 2i,2i+1> j_rung (X[2i] X[2i+1] + Y[2i] Y[2i+1] + Z[2i] Z[2i+1])"
+        " + sum_i field[i] Z[i]",
+        (
+            _number("j_leg", "exchange coupling along the legs", 1.0),
+            _number("j_rung", "exchange coupling on the rungs", 1.0),
+            _field("field", "field along Z"),
+        ),
+        (*_heisenberg("legs", "j_leg"), *_heisenberg("rungs", "j_rung"), Part("Z", ("field",))),
+    ),
+    Model(
+        "ising_square",
+        "sum_<i,k> j Z[i] Z[k] + sum_i g[i] X[i] + sum_i h[i] Z[i],"
+        " <i,k>: neighbors on a square lattice, i + 1 below i, i + rows to the right",
+        (
+            _number("j", "Ising coupling", 1.0),
+            _field("g", "transverse field", 1.0),
+            _field("h", "longitudinal field"),
+            _ROWS,
+        ),
+        (Part("ZZ", ("j",), over="square"), Part("X", ("g",)), Part("Z", ("h",))),
+    ),
+    Model(
+        "xxz_square",
+        "sum_<i,k> j (X[i] X[k] + Y[i] Y[k] + delta Z[i] Z[k]) + sum_i field[i] Z[i],"
+        " <i,k>: neighbors on a square lattice, i + 1 below i, i + rows to the right",
+        (*_XXZ, _ROWS),
+        (*_xxz("square", "j"), Part("Z", ("field",))),
+    ),
+    Model(
+        "hubbard_chain",
+        "-t sum_{i s} (c+[i s] c[i+1 s] + h.c.) + u sum_i n[i up] n[i down] - mu sum_{i s} n[i s],"
+        " by Jordan and Wigner: qubit 2i is site i with spin up, qubit 2i+1 with spin down",
+        (
+            _number("t", "hopping", 1.0),
+            _number("u", "repulsion on a site", 4.0),
+            _number("mu", "chemical potential", 0.0),
+        ),
+        (
+            Part("XX", ("t",), over="legs", times=-0.5),
+            Part("YY", ("t",), over="legs", times=-0.5),
+            Part("ZZ", ("u",), over="rungs", times=0.25),
+            Part("Z", ("u",), over="sites", times=-0.25),
+            Part("", ("u",), over="rungs", times=0.25),
+            Part("Z", ("mu",), over="sites", times=0.5),
+            Part("", ("mu",), over="sites", times=-0.5),
         ),
     ),
 )

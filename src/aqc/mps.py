@@ -50,6 +50,27 @@ class MPS:
         return vector[:, 0]
 
 
+def from_vector(vector: np.ndarray, size: int = 2) -> MPS:
+    """Return a state vector as an MPS, without truncation.
+
+    Args:
+        vector: shape (size**n,), site 0 leftmost.
+        size: Levels of a site.
+
+    Example:
+        >>> from_vector(np.array([1.0, 0, 0, 0, 0, 0, 0, 1.0])).bond_dimensions
+        (2, 2)
+    """
+    tensors = []
+    rest = vector.reshape(1, -1)
+    while rest.shape[1] > size:
+        left, schmidt, right = np.linalg.svd(rest.reshape(size * len(rest), -1), False)
+        rank = max(1, int(np.sum(schmidt > 1e-15 * schmidt[0])))
+        tensors.append(left[:, :rank].reshape(-1, size, rank))
+        rest = schmidt[:rank, None] * right[:rank]
+    return MPS((*tensors, rest.reshape(-1, size, 1)))
+
+
 def bell_pairs(num_qubits: int) -> np.ndarray:
     """Return the identity's Choi state site by site, shape (n, 2, 2): output, input."""
     return np.tile(np.eye(2) / np.sqrt(2), (num_qubits, 1, 1))

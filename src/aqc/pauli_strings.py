@@ -7,6 +7,7 @@ import numpy as np
 from aqc.checks import integer, shown
 from aqc.errors import InputError
 from aqc.gates import PAULI
+from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS
 
 _MOST = 1000
@@ -43,6 +44,18 @@ def expectation(state: MPS | np.ndarray, letters: str, qubits: tuple[int, ...]) 
         scale = np.linalg.norm(norm)
         measured, norm = measured / scale, norm / scale
     return float((measured[0, 0] / norm[0, 0]).real)
+
+
+def energy(state: MPS | np.ndarray, hamiltonian: Hamiltonian) -> float:
+    """Return <H>, term by term, whatever is coupled.
+
+    Example:
+        >>> ring = Hamiltonian.from_terms(3, [("ZZ", (0, 2), 2.0), ("Z", (1,), 0.5)])
+        >>> energy(MPS.product(np.tile([1.0, 0.0], (3, 1))), ring)
+        2.5
+    """
+    values = (t.coefficient * expectation(state, t.pauli, t.qubits) for t in hamiltonian.terms)
+    return sum(values, hamiltonian.constant)
 
 
 def _onward(boundary: np.ndarray, below: np.ndarray, above: np.ndarray) -> np.ndarray:

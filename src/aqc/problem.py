@@ -18,20 +18,12 @@ from pydantic import (
     model_validator,
 )
 
+from aqc import alternatives as forms
 from aqc import hamiltonian_json
 from aqc import initial_state as states
-from aqc.alternatives import (
-    MODEL_EXAMPLE,
-    TERMS_EXAMPLE,
-    check_alone,
-    mark_missing,
-    read_hamiltonian,
-    read_time,
-    requires_target,
-    without_default,
-)
 from aqc.checks import shown
 from aqc.consistency import check_block_fits, check_dense, check_device, check_flips, check_start
+from aqc.couplings import check_couplings
 from aqc.errors import InputError
 from aqc.given import GivenCircuit
 from aqc.given import to_json as given_to_json
@@ -39,8 +31,12 @@ from aqc.hamiltonian import Hamiltonian
 from aqc.modes import Mode, Powers, check_field
 from aqc.mps import bell_pairs
 from aqc.pauli_strings import JSON_SCHEMA as OBSERVABLES_SCHEMA
-from aqc.pauli_strings import PauliString, read_observables
+from aqc.pauli_strings import PauliString
 from aqc.pauli_strings import to_json as observables_to_json
+from aqc.pieces import Pieces
+from aqc.schedule_json import JSON_SCHEMA as SCHEDULE_SCHEMA
+from aqc.schedule_json import read_schedule
+from aqc.schedule_json import to_json as schedule_to_json
 from aqc.settings import (
     AnsatzSettings,
     CircuitSettings,
@@ -51,20 +47,6 @@ from aqc.settings import (
     TargetSettings,
 )
 from aqc.strict_json import parse_json
-
-
-def _read_initial_state(value: Any, info: ValidationInfo) -> states.InitialState:
-    return states.read_initial_state(value, _num_qubits(info))
-
-
-def _read_observables(value: Any, info: ValidationInfo) -> tuple[PauliString, ...]:
-    return read_observables(value, _num_qubits(info))
-
-
-def _num_qubits(info: ValidationInfo) -> int | None:
-    given = getattr(info.data.get("target"), "given", None)
-    sized = info.data.get("hamiltonian") or given  # absent when it was refused itself
-    return None if sized is None else sized.num_qubits
 
 
 class Problem(Settings):
@@ -82,38 +64,50 @@ class Problem(Settings):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"hamiltonian": MODEL_EXAMPLE, "time": 1.0}],
+            "examples": [{"hamiltonian": forms.MODEL_EXAMPLE, "time": 1.0}],
             "anyOf": [
                 {"required": ["hamiltonian", "time"]},
-                requires_target("circuit"),
-                requires_target("state"),
+                forms.requires_target("circuit"),
+                forms.requires_target("state"),
             ],
         }
     )
 
     hamiltonian: Annotated[
         hamiltonian_json.HamiltonianInput | None,
-        PlainValidator(read_hamiltonian),
+        PlainValidator(forms.read_hamiltonian),
         PlainSerializer(lambda value: value and hamiltonian_json.to_json(value)),
         WithJsonSchema(hamiltonian_json.JSON_SCHEMA),
-        Field(examples=[MODEL_EXAMPLE, TERMS_EXAMPLE], json_schema_extra=without_default),
+        Field(
+            examples=[forms.MODEL_EXAMPLE, forms.TERMS_EXAMPLE],
+            json_schema_extra=forms.without_default,
+        ),
     ] = None
     """The Hamiltonian in Pauli matrices, by its terms or by a model; required for an evolution."""
 
     time: Annotated[
         float | None,
-        BeforeValidator(read_time),
+        BeforeValidator(forms.read_time),
         WithJsonSchema({"type": "number"}),
-        Field(examples=[1.0], json_schema_extra=without_default),
+        Field(examples=[1.0], json_schema_extra=forms.without_default),
     ] = None
     """Evolution time t of exp(-i H t), in 1/energy, of any sign; required for an evolution."""
+
+    schedule: Annotated[
+        Pieces,
+        PlainValidator(read_schedule),
+        PlainSerializer(schedule_to_json),
+        WithJsonSchema(SCHEDULE_SCHEMA),
+        Field(examples=[[]]),
+    ] = ()
+    """Hamiltonians that act before `hamiltonian`, one after another, each for its time."""
 
     mode: Annotated[Mode, Field(examples=["state", "unitary"])] = "state"
     """What the circuit has to reproduce: the evolved initial state, or exp(-i H t) itself."""
 
     initial_state: Annotated[
         states.InitialState,
-        PlainValidator(_read_initial_state),
+        PlainValidator(forms.read_state_of),
         PlainSerializer(states.to_json),
         WithJsonSchema(states.JSON_SCHEMA),
         Field(examples=["neel"]),
@@ -128,7 +122,9 @@ class Problem(Settings):
     ] = TargetSettings()
     """How accurately the evolved state is computed."""
 
-    ansatz: Annotated[AnsatzSettings, Field(examples=[{"layers": 9}])] = AnsatzSettings()
+    ansatz: Annotated[AnsatzSettings, Field(validate_default=True, examples=[{"layers": 9}])] = (
+        AnsatzSettings()
+    )
     """The circuit's shape and where its optimization starts."""
 
     objective: Annotated[
@@ -157,7 +153,7 @@ class Problem(Settings):
 
     observables: Annotated[
         tuple[PauliString, ...],
-        PlainValidator(_read_observables),
+        PlainValidator(forms.read_observables_of),
         PlainSerializer(observables_to_json),
         WithJsonSchema(OBSERVABLES_SCHEMA),
         Field(examples=[[["ZZ", [0, 1]]]]),
@@ -170,7 +166,7 @@ class Problem(Settings):
     @model_validator(mode="before")
     @classmethod
     def _evolution_needs_both(cls, fields: Any) -> Any:
-        return mark_missing(fields)
+        return forms.mark_missing(fields)
 
     @field_validator("target", mode="before")
     @classmethod
@@ -186,7 +182,7 @@ class Problem(Settings):
     @classmethod
     def _one_target(cls, target: TargetSettings, info: ValidationInfo) -> TargetSettings:
         if target.given is not None:
-            check_alone(target.given, info.data)
+            forms.check_alone(target.given, info.data)
         return target
 
     @field_validator("initial_state", "target", "ansatz", "objective", "powers", "observables")
@@ -198,8 +194,9 @@ class Problem(Settings):
     @field_validator("ansatz")
     @classmethod
     def _start_fits(cls, ansatz: AnsatzSettings, info: ValidationInfo) -> AnsatzSettings:
-        check_start(ansatz.start, _num_qubits(info))
+        check_start(ansatz.start, forms.num_qubits_of(info.data))
         check_block_fits(ansatz.block, ansatz.start, info.data)
+        check_couplings(ansatz, info.data)
         return ansatz
 
     @field_validator("objective")
@@ -211,13 +208,15 @@ class Problem(Settings):
     @field_validator("overlap")
     @classmethod
     def _dense_is_small(cls, overlap: str, info: ValidationInfo) -> str:
-        check_dense(overlap, _num_qubits(info), operator=info.data.get("mode") == "unitary")
+        check_dense(
+            overlap, forms.num_qubits_of(info.data), operator=info.data.get("mode") == "unitary"
+        )
         return overlap
 
     @field_validator("circuit")
     @classmethod
     def _device_is_large_enough(cls, circuit: CircuitSettings, info: ValidationInfo) -> Any:
-        check_device(circuit.coupling_map, _num_qubits(info))
+        check_device(circuit.coupling_map, forms.num_qubits_of(info.data))
         return circuit
 
     @classmethod
@@ -303,6 +302,11 @@ class Problem(Settings):
         """
         return None if self.time is None else (self.to_hamiltonian(), self.time)
 
+    def pieces(self) -> Pieces:
+        """Return the Hamiltonians and times, those of `schedule` first; () for no evolution."""
+        evolution = self.evolution()
+        return () if evolution is None else (*self.schedule, evolution)
+
     def to_hamiltonian(self) -> Hamiltonian:
         """Return the Hamiltonian, built when the problem names a model.
 
@@ -358,6 +362,7 @@ class Problem(Settings):
             if not isinstance(start, GivenCircuit):
                 start = self.product_state().astype(complex).tobytes().hex()
             what = [hamiltonian.to_terms(), hamiltonian.num_qubits, time, states.to_json(start)]
+            what += schedule_to_json(self.schedule)
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
     def within_memory(self, gigabytes: float) -> Self:

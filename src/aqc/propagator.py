@@ -20,7 +20,7 @@ from aqc.evolved import (
 )
 from aqc.gates import evolution
 from aqc.hamiltonian import Hamiltonian
-from aqc.mps import MPS, bell_pairs
+from aqc.mps import MPS, bell_pairs, from_vector
 from aqc.simulate import compress
 from aqc.target import Target
 from aqc.tebd import Evolution, apply_layers
@@ -103,14 +103,7 @@ def choi_state(matrix: np.ndarray) -> MPS:
     """
     n = len(matrix).bit_length() - 1
     legs = matrix.reshape((2,) * (2 * n)) / np.sqrt(len(matrix))
-    rest = legs.transpose([leg for site in range(n) for leg in (site, n + site)]).reshape(1, -1)
-    tensors = []
-    for _ in range(n - 1):
-        left, schmidt, right = np.linalg.svd(rest.reshape(4 * len(rest), -1), full_matrices=False)
-        rank = max(1, int(np.sum(schmidt > 1e-15 * schmidt[0])))
-        tensors.append(left[:, :rank].reshape(-1, 4, rank))
-        rest = schmidt[:rank, None] * right[:rank]
-    return MPS((*tensors, rest.reshape(-1, 4, 1)))
+    return from_vector(legs.transpose([leg for j in range(n) for leg in (j, n + j)]).ravel(), 4)
 
 
 def guess_steps(hamiltonian: Hamiltonian, time: float, angle: float) -> int:

@@ -39,7 +39,8 @@ class CompileResult:
             that reaches the goal, or else the best.
         chosen: That depth.
         status: Whether the goal was reached, or why not.
-        bricks: For each layer pairs (left qubit, entangling strength 0..1), for drawing.
+        bricks: For each layer pairs (left qubit, entangling strength 0..1), for drawing; of a
+            lattice triples (left qubit, right qubit, strength).
         seconds: Wall time by stage.
     """
 
@@ -56,7 +57,7 @@ class CompileResult:
     depths: "Sequence[Depth]"
     chosen: "Depth"
     status: str
-    bricks: Sequence[Sequence[tuple[int, float]]]
+    bricks: Sequence[Sequence[tuple[float, ...]]]
     seconds: dict[str, float]
 
     def _repr_html_(self) -> str:

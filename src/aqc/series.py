@@ -18,8 +18,8 @@ from aqc.ansatz import Ansatz
 from aqc.checks import shown
 from aqc.compile import compile_problem
 from aqc.errors import InputError
-from aqc.evolved import evolve_within
 from aqc.inline import as_problem, inline
+from aqc.lattice import evolve_state
 from aqc.problem import Problem
 from aqc.progress import Report
 from aqc.result import CompileResult
@@ -44,7 +44,7 @@ def compile_times(
     """Return shallow circuits that prepare exp(-iHt)|psi_0> for several times t.
 
     Args:
-        hamiltonian: An open chain, as for `compile_evolution`.
+        hamiltonian: A chain or lattice, as for `compile_evolution`.
         times: Rising times of one sign, in units of 1/energy.
         progress: Called with a `Progress` as each compile goes on.
         on_result: Called with each result as soon as it is there.
@@ -88,7 +88,9 @@ def problems_of(content: Mapping[str, Any], directory: Path = Path()) -> list[Pr
         raise InputError("A problem must have either `time` or `times`, but has both.", "/times")
     rest = {name: value for name, value in content.items() if name != "times"}
     times = _checked(content["times"])
-    return [Problem.from_dict(inline({**rest, "time": time}, directory)) for time in times]
+    made = [Problem.from_dict(inline({**rest, "time": time}, directory)) for time in times]
+    _check_schedule(made)
+    return made
 
 
 def compile_series(
@@ -107,6 +109,7 @@ def compile_series(
     Returns:
         One result for each time; fewer after Ctrl-C.
     """
+    _check_schedule(problems)
     results: list[CompileResult] = []
     last = problems[-1].time
     for problem in problems:
@@ -128,15 +131,27 @@ def compile_series(
     return tuple(results)
 
 
-def _warm(problem: Problem, before: CompileResult | None) -> Callable[[int], list[Ansatz]]:
+def _check_schedule(problems: Sequence[Problem]) -> None:
+    if any(problem.schedule for problem in problems):
+        raise InputError("`schedule` must go with one `time`, but there are several.", "/schedule")
+
+
+def _warm(
+    problem: Problem, before: CompileResult | None
+) -> Callable[[int], list[tuple[str, Ansatz]]] | None:
     """Return the starts of a number of layers that an earlier time offers."""
     if before is None:
-        return lambda layers: []
+        return None
     assert before.problem.time is not None
     earlier, ansatz = before.problem.time, before.chosen.ansatz
     evolution = problem.evolution()
     assert evolution is not None
-    return lambda layers: continued_in_time(ansatz, earlier, *evolution, layers)
+
+    def starts(layers: int) -> list[tuple[str, Ansatz]]:
+        found = continued_in_time(ansatz, earlier, *evolution, layers)
+        return [("earlier", start) for start in found]
+
+    return starts
 
 
 def _target(
@@ -158,7 +173,7 @@ def _target(
         tighter = settings.model_copy(update={"tolerance": share})
         return make_target(problem.model_copy(update={"target": tighter}))
     left = allowed * abs(time / last) - earlier.truncation_angle - earlier.trotter_angle
-    made = evolve_within(
+    made = evolve_state(
         hamiltonian,
         earlier.mps,
         time - begun,
@@ -166,15 +181,7 @@ def _target(
         max_bond=settings.max_bond,
         evolver=settings.evolver,
     )
-    return replace(
-        made,
-        truncation_angle=made.truncation_angle + earlier.truncation_angle,
-        trotter_angle=made.trotter_angle + earlier.trotter_angle,
-        trotter_exact=made.trotter_exact and earlier.trotter_exact,
-        discarded_weight=made.discarded_weight + earlier.discarded_weight,
-        steps=made.steps + earlier.steps,
-        key=problem.target_key(),
-    )
+    return replace(earlier.followed_by(made), key=problem.target_key())
 
 
 def _checked(times: Any) -> list[float]:

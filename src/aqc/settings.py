@@ -341,7 +341,7 @@ CouplingMap = Annotated[
 class CircuitSettings(Settings):
     """How the circuit is written."""
 
-    basis: Annotated[Literal["cx", "cz", "ecr", "rzz"], Field(examples=["cx"])] = "cx"
+    basis: Annotated[Literal["cx", "cz", "ecr", "iswap", "rzz"], Field(examples=["cx"])] = "cx"
     """The two-qubit gate that the circuit uses and its counts count."""
 
     coupling_map: Annotated[CouplingMap, Field(examples=[[[0, 1], [1, 2]]])] = None

@@ -50,7 +50,15 @@ def run_circuit(
 
 
 @one_blas_thread()
-def act_on(circuit: Circuit, state: MPS, *, angle: float, max_bond: int) -> Evolution:
+def act_on(
+    circuit: Circuit,
+    state: MPS,
+    *,
+    angle: float,
+    max_bond: int,
+    limit: float = np.inf,
+    progress: Callable[[float], None] | None = None,
+) -> Evolution:
     """Return what a circuit makes of a state or an operator, the circuit on its outputs.
 
     Args:
@@ -58,11 +66,16 @@ def act_on(circuit: Circuit, state: MPS, *, angle: float, max_bond: int) -> Evol
         state: Of any gauge and norm.
         angle: How far truncation may turn the state in total, in radians.
         max_bond: Largest bond dimension; where it forces more truncation, `angle` is exceeded.
+        limit: The angle at which to give up.
+        progress: Called with the fraction done after each sweep.
+
+    Raises:
+        TruncationError: As soon as truncation exceeds `limit`.
     """
     turns, gates = on_bonds(circuit, np.tile(np.eye(2), (circuit.num_qubits, 1, 1)))
     sweep = Sweep(right_canonical(state))
     sweep.rotate(turns)
-    return _run(sweep, sweeps(circuit.num_qubits, gates), angle, max_bond, np.inf, None)
+    return _run(sweep, sweeps(circuit.num_qubits, gates), angle, max_bond, limit, progress)
 
 
 def _run(

@@ -8,11 +8,13 @@ import numpy as np
 from aqc.ansatz import Ansatz
 from aqc.block_choice import chosen_block
 from aqc.circuit import Gate
+from aqc.coloring import Colors, chain_pairs, color, layer_pairs
 from aqc.disentangle import disentangle, nearest_product
 from aqc.gates import evolution, exchanged, nearest_factors
 from aqc.given import GivenCircuit, RandomStart
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, log_overlap
+from aqc.pieces import support
 from aqc.problem import Problem
 from aqc.settings import fitting_order
 from aqc.simulate import on_bonds, run_circuit
@@ -46,7 +48,7 @@ def start_ansatz(problem: Problem, target: MPS, layers: int) -> Ansatz:
         >>> start_ansatz(problem, make_target(problem).mps, 3).blocks.shape
         (8, 4, 4)
     """
-    hamiltonian = problem.to_hamiltonian() if problem.time is not None else None
+    hamiltonian = support(problem.pieces()) if problem.time is not None else None
     block = chosen_block(problem.ansatz.block, hamiltonian, problem.circuit.basis)
     return replace(_start(problem, target, layers), block=block)
 
@@ -62,6 +64,9 @@ def _start(problem: Problem, target: MPS, layers: int) -> Ansatz:
     begun = _circuit_before(problem)
     dynamics = problem.evolution()
     if dynamics is not None and begun is None and settings.start is None:
+        if problem.schedule:
+            states = problem.product_state()
+            return Ansatz.from_pieces(problem.pieces(), states, layers=layers)
         return Ansatz.from_trotter(
             *dynamics,
             problem.product_state(),
@@ -70,7 +75,7 @@ def _start(problem: Problem, target: MPS, layers: int) -> Ansatz:
         )
     if isinstance(settings.start, RandomStart):
         sites = problem.product_state() if dynamics and not begun else nearest_product(target)
-        return random_ansatz(sites, layers, settings.start.random)
+        return random_ansatz(sites, layers, settings.start.random, _colors(problem))
     candidates = [identities(nearest_product(target), layers)]
     if begun is not None:
         candidates += _continued(begun, dynamics, layers)
@@ -85,16 +90,35 @@ def identities(sites: np.ndarray, layers: int) -> Ansatz:
     return Ansatz(sites, layers, np.tile(np.eye(4, dtype=complex), (_count(sites, layers), 1, 1)))
 
 
-def random_ansatz(sites: np.ndarray, layers: int, seed: int) -> Ansatz:
+def random_starts(first: Ansatz, given: RandomStart) -> list[Ansatz]:
+    """Return as many random starts as were asked for, the first of which was drawn before."""
+    seeds = [(given.random, number) for number in range(1, given.starts)]
+    more = [random_ansatz(first.state, first.layers, seed, first.colors).blocks for seed in seeds]
+    return [first, *map(first.with_blocks, more)]
+
+
+def _colors(problem: Problem) -> Colors:
+    """Return the colors of an evolution's couplings; none for a chain."""
+    if problem.time is None:
+        return ()
+    whole = support(problem.pieces())
+    return () if whole.is_chain else color(whole.pairs)
+
+
+def random_ansatz(
+    sites: np.ndarray, layers: int, seed: int | tuple[int, ...], colors: Colors = ()
+) -> Ansatz:
     """Return an ansatz with blocks from the Haar measure, on a product state of shape (n, 2).
 
     Source: Mezzadri, arXiv:math-ph/0609050, Sec. 5: QR with the phases of R's diagonal removed.
     """
     generator = np.random.default_rng(seed)
-    shape = (_count(sites, layers), 4, 4)
+    pairs = layer_pairs(colors, layers) if colors else chain_pairs(len(sites), layers)
+    shape = (sum(map(len, pairs)), 4, 4)
     q, r = np.linalg.qr(generator.normal(size=shape) + 1j * generator.normal(size=shape))
     phases = np.einsum("bii->bi", r)
-    return Ansatz(sites, layers, q * (phases / np.abs(phases))[:, None, :])
+    blocks = q * (phases / np.abs(phases))[:, None, :]
+    return Ansatz(sites, layers, blocks, colors=colors)
 
 
 def squeeze(states: np.ndarray, gates: Iterable[Gate], layers: int) -> Ansatz:
@@ -134,14 +158,17 @@ def continued_in_time(
 
     Returns:
         The circuit with every block G = exp(-iK) stretched to exp(-iK time/earlier), which is
-        right for a product formula, and the circuit followed by one for the time that is left;
-        none if it has too many layers.
+        right for a product formula, and the circuit followed by one for the time that is left, or
+        with no layers to spare as it is, which is right near an eigenstate; none if it has too
+        many layers.
     """
     if before.layers > layers:
         return []
     stretch = np.stack([_generator(block) for block in before.blocks]) * (time / earlier)
     found = [before.with_blocks(evolution(stretch, 1.0)).deepened(layers)]
-    if before.layers < layers:
+    if before.layers == layers:
+        found.append(before)
+    elif hamiltonian.is_chain:
         found.append(_followed(before, hamiltonian, time - earlier, layers))
     return found
 
@@ -206,11 +233,21 @@ def _squeeze_apart(states: np.ndarray, gates: list[Gate], layers: int) -> Ansatz
 
 
 def _followed(first: Ansatz, hamiltonian: Hamiltonian, time: float, layers: int) -> Ansatz:
-    """Return a brickwork followed by Trotter's, up to a number of layers."""
+    """Return a brickwork followed by Trotter's of second order, up to a number of layers.
+
+    Where that has one layer more than is left, its first one goes into the brickwork's last one.
+    """
     left = layers - first.layers
     bonds = hamiltonian.bond_matrices() * time
-    later = _trotter(first.state, bonds, left, first.layers % 2)
-    return Ansatz(first.state, layers, np.concatenate([first.blocks, later.blocks]))
+    merged = left % 2 == 0
+    parity = (first.layers - merged) % 2
+    later = _trotter(first.state, bonds, left + merged, parity).blocks
+    before = first.blocks
+    if merged:
+        count = len(first.bonds[-1])
+        joined = later[:count] @ before[-count:]
+        before, later = np.concatenate([before[:-count], joined]), later[count:]
+    return Ansatz(first.state, layers, np.concatenate([before, later]))
 
 
 def _trotter(states: np.ndarray, bonds: np.ndarray, layers: int, parity: int = 0) -> Ansatz:

@@ -45,6 +45,17 @@ class Target:
         extra = (idle,) * (num_qubits - self.mps.num_qubits)
         return replace(self, mps=MPS(self.mps.tensors + extra))
 
+    def followed_by(self, later: "Target") -> "Target":
+        """Return what was evolved from this target on, with the errors of both."""
+        return replace(
+            later,
+            truncation_angle=self.truncation_angle + later.truncation_angle,
+            trotter_angle=self.trotter_angle + later.trotter_angle,
+            trotter_exact=self.trotter_exact and later.trotter_exact,
+            discarded_weight=self.discarded_weight + later.discarded_weight,
+            steps=self.steps + later.steps,
+        )
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the target as named arrays, for a file."""
         numbers = [self.truncation_angle, self.trotter_angle, self.discarded_weight]

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from aqc.errors import InputError
-from aqc.evolved import evolve_within
 from aqc.given import GivenCircuit, GivenState, check_shapes
+from aqc.lattice import evolve_pieces
 from aqc.mps import MPS, log_overlap
 from aqc.problem import Problem
 from aqc.propagator import propagate_within
@@ -147,12 +147,10 @@ def _of_state(given: GivenState, problem: Problem) -> Target:
 def _evolved(problem: Problem, progress: Callable[[float], None] | None) -> Target:
     evolution = problem.evolution()
     assert evolution is not None
-    hamiltonian, time = evolution
     settings = problem.target
     if problem.mode == "unitary":
         return propagate_within(
-            hamiltonian,
-            time,
+            *evolution,
             tolerance=settings.tolerance,
             max_bond=settings.max_bond,
             progress=progress,
@@ -164,10 +162,9 @@ def _evolved(problem: Problem, progress: Callable[[float], None] | None) -> Targ
         tolerance = float(np.sin((1 - _PREPARATION_SHARE) * _angle(tolerance)) ** 2)
     else:
         start = problem.product_state()
-    target = evolve_within(
-        hamiltonian,
+    target = evolve_pieces(
+        problem.pieces(),
         start,
-        time,
         tolerance=tolerance,
         max_bond=settings.max_bond,
         evolver=settings.evolver,

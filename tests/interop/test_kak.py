@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from qiskit.circuit.library import CXGate, CZGate, ECRGate, RZZGate
+from qiskit.circuit.library import CXGate, CZGate, ECRGate, RZZGate, iSwapGate
 from qiskit.quantum_info import random_clifford
 from scipy.stats import unitary_group
 
@@ -8,7 +8,7 @@ from aqc.errors import InputError
 from aqc.gates import CX, cx_count, evolution, pauli, shortest_preparation
 from aqc.interop.kak import BASES, Decomposition, decompose, nearest_unitary
 
-GATES = {"cx": CXGate, "cz": CZGate, "ecr": ECRGate, "rzz": RZZGate}
+GATES = {"cx": CXGate, "cz": CZGate, "ecr": ECRGate, "iswap": iSwapGate, "rzz": RZZGate}
 ISWAP = evolution(pauli("XX") + pauli("YY"), np.pi / 4)
 SWAP = np.eye(4)[[0, 2, 1, 3]]
 FIXED_BASES = ["cx", "cz", "ecr"]
@@ -100,6 +100,18 @@ def test_preparation_of_a_pair_needs_one_use(basis):
     assert {len(block.parameters) for block in decompose(blocks, basis)} == {1}
 
 
+def test_iswap_is_used_as_often_as_its_class_says(distance):
+    rng = np.random.default_rng(6)
+    some = 0.3 * pauli("XX") + 0.2 * pauli("YY")
+    classes = {0: np.eye(4), 1: ISWAP, 2: CX, 3: evolution(some + 0.1 * pauli("ZZ"), 1.0)}
+    for uses, unitary in classes.items():
+        made = dressed(unitary, rng)
+        (block,) = decompose(made[None], "iswap")
+        assert len(block.parameters) == uses
+        assert distance(product(block, "iswap"), made) < 1e-12
+    assert len(decompose(evolution(some, 1.0)[None], "iswap")[0].parameters) == 2
+
+
 def test_rzz_is_used_once_for_each_coordinate_and_its_angle_fits_hardware():
     rng = np.random.default_rng(4)
     for number, letters in enumerate(["", "X", "XZ", "XYZ"]):
@@ -124,8 +136,8 @@ def test_no_blocks():
 
 
 def test_unknown_basis_is_refused():
-    with pytest.raises(InputError, match="one of cx, cz, ecr, rzz, but is 'iswap'"):
-        decompose(np.eye(4)[None], "iswap")
+    with pytest.raises(InputError, match="one of cx, cz, ecr, iswap, rzz, but is 'swap'"):
+        decompose(np.eye(4)[None], "swap")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from aqc.errors import InputError, UnsupportedGateError
 from aqc.interop.qasm import from_qasm, to_qasm2, to_qasm3
 from aqc.interop.synthesis import synthesize, two_qubit_counts
 
-BASES = ["cx", "cz", "ecr", "rzz"]
+BASES = ["cx", "cz", "ecr", "iswap", "rzz"]
 
 
 @pytest.mark.parametrize("basis", BASES)

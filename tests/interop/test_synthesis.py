@@ -12,7 +12,7 @@ from aqc.errors import InputError
 from aqc.gates import CX, PAULI
 from aqc.interop.synthesis import euler_angles, synthesize, two_qubit_counts
 
-BASES = ["cx", "cz", "ecr", "rzz"]
+BASES = ["cx", "cz", "ecr", "iswap", "rzz"]
 
 
 @pytest.mark.parametrize("basis", BASES)
@@ -111,7 +111,7 @@ def test_two_qubit_counts_pass_over_barriers_and_other_sizes():
 
 
 def test_unknown_basis_is_refused_also_without_a_block():
-    with pytest.raises(InputError, match="`basis` must be one of cx, cz, ecr, rzz"):
+    with pytest.raises(InputError, match="`basis` must be one of cx, cz, ecr, iswap, rzz"):
         synthesize(Circuit(1, ()), "swap")
 
 

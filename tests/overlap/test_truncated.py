@@ -124,6 +124,16 @@ def test_a_fit_refuses_what_no_bond_dimension_can_keep():
         fit(ansatz, target, overlap_method="truncated", goal=1e-4, max_evaluations=3)
 
 
+def test_auto_takes_the_exact_overlap_where_truncation_loses_too_much(monkeypatch):
+    monkeypatch.setattr("aqc.fit.choose_engine", lambda *_, **__: "truncated")
+    monkeypatch.setattr("aqc.fit._LARGEST_BOND", 1)
+    ansatz, target = random_case(10, 7, seed=4)
+    found = fit(ansatz, target, goal=1e-8, max_evaluations=3)
+    assert found.method == "exact"
+    with pytest.raises(TruncationError, match="or allow that more memory"):
+        fit(ansatz, target, goal=1e-8, max_evaluations=3, memory_limit=1e5)
+
+
 def test_early_pairs_get_a_segment_of_their_own_where_it_pays():
     assert bonds.segments_of([8, 8, 8, 8, 48, 48]) == ((4, 8), (2, 48))
     assert bonds.segments_of([40, 40, 48]) == ((3, 48),)

@@ -116,7 +116,7 @@ def test_what_misses_the_tolerance_goes_to_the_next_method(caplog):
         ((xxz(3), 0.5, "neeel"), "`initial_state` must be"),
         ((xxz(3),), "`time` must be given"),
         ((xxz(3), 0.5, {"circuit": QuantumCircuit(3)}), "must be a product state"),
-        ((SparsePauliOp(["XIX"]), 0.5), "closes a ring"),
+        ((SparsePauliOp(["XIX"]), 0.5), "qubit 1 is coupled to none"),
     ],
 )
 def test_what_is_no_evolved_state_is_refused(arguments, sentence):

@@ -20,7 +20,7 @@ _MARGIN, _BAR, _EDGE = 0.6, 0.95, 0.35  # inches: left of a panel, color bar, ab
 
 
 def brickwork(
-    num_qubits: int, layers: Sequence[Sequence[tuple[int, float]]], *, dark: bool = False
+    num_qubits: int, layers: Sequence[Sequence[Sequence[float]]], *, dark: bool = False
 ) -> Figure:
     """Draw a brickwork circuit as blocks, time left to right, colored by entangling strength.
 
@@ -29,7 +29,9 @@ def brickwork(
     Args:
         num_qubits: Number of qubits n.
         layers: For every layer its blocks (left qubit, strength), strength from 0 (a product of
-            one-qubit gates) to 1 (as entangling as a two-qubit gate can be).
+            one-qubit gates) to 1 (as entangling as a two-qubit gate can be). Blocks on qubits that
+            are not neighbors are (left, right, strength), and those that would cross are drawn in
+            columns of their own.
         dark: Light on dark.
 
     Returns:
@@ -41,9 +43,10 @@ def brickwork(
         2
     """
     theme = theme_of(dark)
-    layout = _fold(num_qubits, max(len(layers), 1))
+    blocks, strengths = _blocks(layers)
+    columns = int(blocks[:, 0].max(initial=-1)) + 1
+    layout = _fold(num_qubits, max(columns, len(layers), 1))
     figure = blank(layout.width, layout.height, theme)
-    corners, strengths = _blocks(layers)
     scale = ScalarMappable(
         Normalize(0.0, 1.0), LinearSegmentedColormap.from_list("", [theme.weak, theme.strong])
     )
@@ -52,14 +55,15 @@ def brickwork(
         dress(axes, theme)
         first = panel * layout.rows
         last = min(first + layout.rows, num_qubits) - 1
-        inside = (corners[:, 1] <= last) & (corners[:, 1] + 1 >= first)
-        _draw_panel(axes, corners[inside], scale.to_rgba(strengths[inside]), theme)
+        inside = (blocks[:, 1] <= last) & (blocks[:, 2] >= first)
+        _draw_panel(axes, blocks[inside], scale.to_rgba(strengths[inside]), theme)
         wires = [[(-0.6, q), (layout.depth - 0.4, q)] for q in range(first, last + 1)]
         axes.add_collection(LineCollection(wires, colors=theme.wire, linewidths=0.6, zorder=1))
         # The last panel may hold fewer qubits; it keeps the scale of the others.
         axes.set(xlim=(-0.6, layout.depth - 0.4), ylim=(first + layout.rows - 0.4, first - 0.6))
         _ticks(axes, first, last, layout)
-        axes.set_xlabel("brick layer" if layout.panels <= 8 else "")
+        what = "brick layer" if columns <= len(layers) else "column"
+        axes.set_xlabel(what if layout.panels <= 8 else "")
         axes.set_ylabel("qubit" if panel == 0 else "")
     _color_bar(figure, scale, layout, theme)
     return figure
@@ -108,19 +112,28 @@ def _fold(num_qubits: int, depth: int) -> _Layout:
     return _Layout(panels, rows, depth, row, column)
 
 
-def _blocks(layers: Sequence[Sequence[tuple[int, float]]]) -> tuple[np.ndarray, np.ndarray]:
-    """(layer, left qubit) and strength of every block."""
-    flat = [(t, left, strength) for t, layer in enumerate(layers) for left, strength in layer]
-    table = np.array(flat, dtype=float).reshape(-1, 3)
-    return table[:, :2], table[:, 2]
+def _blocks(layers: Sequence[Sequence[Sequence[float]]]) -> tuple[np.ndarray, np.ndarray]:
+    """(column, left qubit, right qubit) and strength of every block."""
+    table, column = [], 0
+    for layer in layers:
+        ends: list[float] = []  # the lowest qubit drawn so far, of each column of this layer
+        for left, *other, strength in sorted(layer, key=tuple):
+            right = other[0] if other else left + 1
+            free = next((k for k, end in enumerate(ends) if end < left), len(ends))
+            ends[free : free + 1] = [right]
+            table.append((column + free, left, right, strength))
+        column += max(len(ends), 1)
+    blocks = np.array(table, dtype=float).reshape(-1, 4)
+    return blocks[:, :3], blocks[:, 3]
 
 
-def _draw_panel(axes: Axes, corners: np.ndarray, colors: np.ndarray, theme: Theme) -> None:
+def _draw_panel(axes: Axes, blocks: np.ndarray, colors: np.ndarray, theme: Theme) -> None:
     # From a little above the upper wire to a little below the lower one.
-    outline = np.array([[-0.36, -0.3], [0.36, -0.3], [0.36, 1.3], [-0.36, 1.3]])
+    x = blocks[:, :1] + [-0.36, 0.36, 0.36, -0.36]
+    y = blocks[:, [1, 1, 2, 2]] + [-0.3, -0.3, 0.3, 0.3]
     axes.add_collection(
         PolyCollection(
-            corners[:, None, :] + outline,
+            list(np.stack([x, y], axis=-1)),
             facecolors=colors,
             edgecolors=theme.line,
             linewidths=0.6,

@@ -9,7 +9,7 @@ from qiskit.transpiler import Target
 from aqc.errors import InputError
 
 # In the order in which they are taken where a device has several.
-_TWO_QUBIT = ("cz", "ecr", "cx", "rzz")
+_TWO_QUBIT = ("cz", "ecr", "cx", "rzz", "iswap")
 _ONE_QUBIT = ("sx", "x", "u", "u3")
 
 

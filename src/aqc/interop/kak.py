@@ -1,4 +1,4 @@
-"""Two-qubit unitaries as CX, CZ, ECR or RZZ gates between one-qubit unitaries, exactly.
+"""Two-qubit unitaries as CX, CZ, ECR, iSWAP or RZZ gates between one-qubit unitaries, exactly.
 
 Qiskit's two-qubit decomposers first move a block to the nearest special gate, which costs up to
 1e-4 in the operator norm even for ordinary Trotter blocks. Here Qiskit only finds the Cartan
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from qiskit.circuit.library import CXGate, CZGate, ECRGate
+from qiskit.circuit.library import CXGate, CZGate, ECRGate, iSwapGate
 from qiskit.synthesis import TwoQubitBasisDecomposer, TwoQubitWeylDecomposition
 
 from aqc.errors import InputError
@@ -29,7 +29,7 @@ class Decomposition:
 
     Attributes:
         locals: The pairs (l_0, r_0), ..., (l_k, r_k), one-qubit unitaries of shape (2, 2).
-        parameters: For each of the k entangling gates its parameters: () for CX, CZ and ECR,
+        parameters: For each of the k entangling gates its parameters: () but for RZZ,
             (theta,) for RZZ(theta). CX and ECR have the right qubit first.
     """
 
@@ -42,11 +42,12 @@ def decompose(unitaries: np.ndarray, basis: str) -> list[Decomposition]:
 
     U = (K1_l x K1_r) exp(i (a XX + b YY + c ZZ)) (K2_l x K2_r) with pi/4 >= a >= b >= |c|.
     CX, CZ and ECR are used 0 times if a = b = c = 0, once if (a, b, c) = (pi/4, 0, 0), twice if
-    c = 0, else 3 times; RZZ once for each coordinate that is not zero, by 0 < theta <= pi/2.
+    c = 0, else 3 times; iSWAP likewise, once if (a, b, c) = (pi/4, pi/4, 0); RZZ once for each
+    coordinate that is not zero, by 0 < theta <= pi/2.
 
     Args:
         unitaries: shape (N, 4, 4), acting on kron(left qubit, right qubit).
-        basis: "cx", "cz", "ecr" or "rzz".
+        basis: "cx", "cz", "ecr", "iswap" or "rzz".
 
     Returns:
         N decompositions, equal to the blocks to about 1e-13 up to a phase.
@@ -131,7 +132,7 @@ def _weyl(unitary: np.ndarray) -> TwoQubitWeylDecomposition:
 @functools.cache
 def _decomposers(basis: str) -> tuple[Callable[[TwoQubitWeylDecomposition], list], ...]:
     """Return how to make a unitary from 0, 1, 2 and 3 uses of a fixed gate."""
-    gate = {"cx": CXGate, "cz": CZGate, "ecr": ECRGate}[basis]()
+    gate = {"cx": CXGate, "cz": CZGate, "ecr": ECRGate, "iswap": iSwapGate}[basis]()
     qiskit = TwoQubitBasisDecomposer(gate)
     return (
         qiskit.decomp0,
@@ -141,18 +142,18 @@ def _decomposers(basis: str) -> tuple[Callable[[TwoQubitWeylDecomposition], list
     )
 
 
-def _fixed_uses(weyl: TwoQubitWeylDecomposition) -> int:
+def _fixed_uses(weyl: TwoQubitWeylDecomposition, once: tuple[float, float]) -> int:
     if abs(weyl.c) > COORDINATE_TOLERANCE:
         return 3
-    if abs(weyl.b) > COORDINATE_TOLERANCE:
-        return 2
-    if abs(weyl.a) <= COORDINATE_TOLERANCE:
+    if max(abs(weyl.a), abs(weyl.b)) <= COORDINATE_TOLERANCE:
         return 0
-    return 1 if abs(weyl.a - np.pi / 4) <= COORDINATE_TOLERANCE else 2
+    apart = max(abs(weyl.a - once[0]), abs(weyl.b - once[1]))
+    return 1 if apart <= COORDINATE_TOLERANCE else 2
 
 
 def _by_fixed_gate(basis: str, weyl: TwoQubitWeylDecomposition) -> Decomposition:
-    uses = _fixed_uses(weyl)
+    quarter = np.pi / 4
+    uses = _fixed_uses(weyl, (quarter, quarter if basis == "iswap" else 0.0))
     # Qiskit lists the factor of its first qubit, our right one, before that of its second.
     factors = _decomposers(basis)[uses](weyl)
     pairs = tuple(zip(factors[1::2], factors[0::2], strict=True))
@@ -193,5 +194,6 @@ BASES: dict[str, Callable[[TwoQubitWeylDecomposition], Decomposition]] = {
     "cx": functools.partial(_by_fixed_gate, "cx"),
     "cz": functools.partial(_by_fixed_gate, "cz"),
     "ecr": functools.partial(_by_fixed_gate, "ecr"),
+    "iswap": functools.partial(_by_fixed_gate, "iswap"),
     "rzz": _by_rzz,
 }

@@ -9,26 +9,33 @@ import io
 import re
 
 from qiskit import QuantumCircuit, qasm2, qasm3
-from qiskit.circuit.library import ECRGate
+from qiskit.circuit.library import ECRGate, iSwapGate
 from qiskit.exceptions import MissingOptionalLibraryError
 
 from aqc.errors import InputError, UnsupportedGateError
 
 _ECR = "gate ecr a, b {{ s a; {rx_quarter} b; cx a, b; x a; }}"
+_ISWAP = "gate iswap a, b { s a; s b; h a; cx a, b; cx b, a; h b; }"
 _RZZ = "gate rzz(theta) a, b {{ cx a, b; {rz}(theta) b; cx a, b; }}"
 
 # The names of gates in each language, and the definitions of those that it does not know.
 _NAMES_2 = {"u": "u3", "u3": "u3", "cx": "cx", "cz": "cz", "ecr": "ecr", "rzz": "rzz"}
+_NAMES_2 |= {"iswap": "iswap"}
 _NAMES_3 = _NAMES_2 | {"u": "U"}
 _DEFINITIONS_2 = {
     "ecr": _ECR.format(rx_quarter="u3(pi/2, -pi/2, pi/2)"),
+    "iswap": _ISWAP,
     "rzz": _RZZ.format(rz="u1"),
 }
-_DEFINITIONS_3 = {"ecr": _ECR.format(rx_quarter="sx"), "rzz": _RZZ.format(rz="rz")}
+_DEFINITIONS_3 = {
+    "ecr": _ECR.format(rx_quarter="sx"),
+    "iswap": _ISWAP,
+    "rzz": _RZZ.format(rz="rz"),
+}
 
 
 def to_qasm2(circuit: QuantumCircuit) -> str:
-    """Write a circuit of u, cx, cz, ecr and rzz gates in OpenQASM 2.
+    """Write a circuit of u, cx, cz, ecr, iswap and rzz gates in OpenQASM 2.
 
     One-qubit gates are written as u3, and gates that the standard header lacks are defined in
     the text, so that any reader of the language takes it. The global phase is left out.
@@ -58,7 +65,7 @@ def to_qasm2(circuit: QuantumCircuit) -> str:
 
 
 def to_qasm3(circuit: QuantumCircuit) -> str:
-    """Write a circuit of u, cx, cz, ecr and rzz gates in OpenQASM 3.
+    """Write a circuit of u, cx, cz, ecr, iswap and rzz gates in OpenQASM 3.
 
     Args:
         circuit: As `synthesize` makes it.
@@ -146,12 +153,15 @@ def number(angle: float) -> str:
 
 
 def _read_2(text: str) -> QuantumCircuit:
-    ecr = qasm2.CustomInstruction("ecr", 0, 2, ECRGate, builtin=True)
+    own = (
+        qasm2.CustomInstruction("ecr", 0, 2, ECRGate, builtin=True),
+        qasm2.CustomInstruction("iswap", 0, 2, iSwapGate, builtin=True),
+    )
     try:
         return qasm2.loads(
             text,
             include_path=qasm2.LEGACY_INCLUDE_PATH,
-            custom_instructions=(*qasm2.LEGACY_CUSTOM_INSTRUCTIONS, ecr),
+            custom_instructions=(*qasm2.LEGACY_CUSTOM_INSTRUCTIONS, *own),
             custom_classical=qasm2.LEGACY_CUSTOM_CLASSICAL,
         )
     except qasm2.QASM2ParseError as error:

@@ -25,14 +25,14 @@ def hamiltonian_from_qiskit(
     synthesis, a product formula, is left aside.
 
     Args:
-        operator: Real coefficients; terms on one site or on neighbors.
+        operator: Real coefficients; terms on one site or on two.
 
     Returns:
         The Hamiltonian, and the time of an evolution gate (None for an operator).
 
     Raises:
         InputError: A coefficient is complex or not a number, the time is not a real number, the
-            type is another, or a term is not on an open chain.
+            type is another, or a term acts on more than two sites.
 
     Example:
         >>> gate = PauliEvolutionGate([SparsePauliOp("IXX"), SparsePauliOp("ZII")], time=0.5)
@@ -101,7 +101,7 @@ def hamiltonian_to_qiskit(hamiltonian: Hamiltonian) -> SparsePauliOp:
     """Return a Hamiltonian as Qiskit's operator; site i becomes qubit i.
 
     Args:
-        hamiltonian: On an open chain.
+        hamiltonian: On any pairs.
 
     Returns:
         The sum of Pauli terms, the constant included.
@@ -118,7 +118,7 @@ def evolution_gate(hamiltonian: Hamiltonian, time: float) -> PauliEvolutionGate:
     """Return exp(-i t H) as Qiskit's gate.
 
     Args:
-        hamiltonian: On an open chain.
+        hamiltonian: On any pairs.
         time: t, in units of 1/energy.
 
     Returns:
@@ -182,7 +182,7 @@ def _without_projectors(observable: SparseObservable) -> SparsePauliOp:
     longest = max((len(term.indices) for term in observable), default=0)
     if longest > 2:
         raise InputError(
-            f"Terms must act on one qubit or on two neighbors, but one acts on {longest} qubits.",
+            f"Terms must act on one qubit or on two, but one acts on {longest} qubits.",
             "/hamiltonian",
         )
     return SparsePauliOp.from_sparse_observable(observable)

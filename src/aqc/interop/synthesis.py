@@ -51,7 +51,7 @@ def synthesize(
 
     Args:
         circuit: Gates on one or two qubits.
-        basis: "cx", "cz", "ecr" or "rzz".
+        basis: "cx", "cz", "ecr", "iswap" or "rzz".
         coupling_map: Pairs of physical qubits that the two-qubit gate may act on, in that order;
             with None any pair may be used.
         seed: Seed of the search for a place on the coupling map.

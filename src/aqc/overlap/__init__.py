@@ -1,10 +1,11 @@
-"""The contraction engines behind one pure function: log fidelity of a brickwork circuit.
+"""The contraction engines behind one pure function: log fidelity of a circuit.
 
-`prepare` lays out ansatz and target once; `log_fidelity(blocks, data)` is plain JAX, so that every
-objective and optimizer stands on it.
+All engines take brickworks; gates on other pairs come as bricks that swap qubits, too. `prepare`
+lays out ansatz and target once; `log_fidelity(blocks, data)` is plain JAX, so that every objective
+and optimizer stands on it.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +13,27 @@ import numpy as np
 
 from aqc.ansatz import Ansatz
 from aqc.mps import MPS
+from aqc.network import arranged
 from aqc.overlap import dense, exact, truncated
 
-Data = exact.ExactData | dense.DenseData | truncated.TruncatedData
+
+class LatticeData(NamedTuple):
+    """How blocks on any pairs become bricks, and what the bricks' engine needs.
+
+    Attributes:
+        numbers: The block that each brick holds, shape (bricks,); -1 for none.
+        outputs: Order of each brick's rows, shape (bricks, 4).
+        inputs: Order of its columns.
+        bricks: From the engine.
+    """
+
+    numbers: jax.Array
+    outputs: jax.Array
+    inputs: jax.Array
+    bricks: exact.ExactData | dense.DenseData | truncated.TruncatedData
+
+
+Data = exact.ExactData | dense.DenseData | truncated.TruncatedData | LatticeData
 
 
 def prepare(ansatz: Ansatz, target: MPS, method: str, dtype: np.dtype, **settings: Any) -> Data:
@@ -22,6 +41,14 @@ def prepare(ansatz: Ansatz, target: MPS, method: str, dtype: np.dtype, **setting
 
     The truncated one has settings of its own: `weight`, `segments`.
     """
+    if ansatz.colors:
+        network = ansatz.network
+        bricks = prepare(ansatz.as_bricks(), target, method, dtype, **settings)
+        assert not isinstance(bricks, LatticeData)
+        numbers, outputs, inputs = map(
+            jax.device_put, (network.numbers, network.outputs, network.inputs)
+        )
+        return LatticeData(numbers, outputs, inputs, bricks)
     if method == "truncated":
         return truncated.prepare(ansatz, target, dtype, **settings)
     engine = {"exact": exact, "dense": dense}[method]
@@ -35,6 +62,9 @@ def measure(blocks: jax.Array, data: Data) -> tuple[jax.Array, jax.Array]:
         blocks: shape (number of blocks, 4, 4), of the dtype given to `prepare`.
         data: From `prepare`.
     """
+    if isinstance(data, LatticeData):
+        gates = jnp.concatenate([blocks, jnp.eye(4, dtype=blocks.dtype)[None]])
+        return measure(arranged(gates, data.numbers, data.outputs, data.inputs), data.bricks)
     if isinstance(data, truncated.TruncatedData):
         return truncated.measure(blocks, data)
     engine = exact if isinstance(data, exact.ExactData) else dense

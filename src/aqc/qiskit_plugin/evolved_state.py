@@ -29,8 +29,8 @@ class TimeEvolvedState(Gate):
     compiled for it is used only where its qubits are known to be in |0>.
 
     Args:
-        hamiltonian: An open chain, in any of the forms that `compile_evolution` takes; site i is
-            qubit i.
+        hamiltonian: A chain or lattice, in any of the forms that `compile_evolution` takes; site i
+            is qubit i.
         time: t, in units of 1/energy.
         initial_state: A product state, in any of the forms of problem.json.
 
@@ -95,18 +95,21 @@ class Trotter(HighLevelSynthesisPlugin):
         """Return the circuit; None for another operation."""
         if not isinstance(high_level_object, TimeEvolvedState):
             return None
-        from aqc.ansatz import Ansatz
         from aqc.checks import integer
+        from aqc.circuit import Circuit, Gate
+        from aqc.gates import preparation
         from aqc.interop.synthesis import synthesize
+        from aqc.lattice import formula
 
         problem = high_level_object.problem
         reps = integer(options.get("reps", 1), "The option `reps`", least=1, most=10_000)
         order = integer(options.get("order", 2), "The option `order`", least=1, most=2)
-        layers = 2 * reps + (order == 2)
-        evolution, start = problem.evolution(), problem.product_state()
+        evolution = problem.evolution()
         assert evolution is not None
-        formula = Ansatz.from_trotter(*evolution, start, layers=layers, order=order)
-        return synthesize(formula.circuit()).circuit
+        states = problem.product_state()
+        begun = tuple(Gate((j,), preparation(state)) for j, state in enumerate(states))
+        gates = begun + formula(*evolution, reps, order).gates
+        return synthesize(Circuit(problem.num_qubits, gates)).circuit
 
 
 class Compile(HighLevelSynthesisPlugin):
