@@ -102,6 +102,7 @@ def test_three_lines_suffice():
         "circuit": {"basis": "cx", "coupling_map": None},
         "limits": {"threads": 2, "memory_gb": 8.0},
         "powers": [],
+        "schedule": [],
         "observables": [],
         "seed": 0,
     }
