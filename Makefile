@@ -12,7 +12,7 @@ PIN := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-blocks bench-deep bench-engine bench-gpu bench-kernels bench-service bench-shelf bench-unitary catalogue \
+.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-blocks bench-deep bench-engine bench-gpu bench-lattices bench-noise bench-kernels bench-service bench-shelf bench-unitary catalogue \
 	notebooks lint format pins clean distclean
 
 help: ## Show this list
@@ -46,6 +46,12 @@ bench-gpu: venv ## The evaluations of bench-deep on an accelerator that JAX has 
 
 bench-blocks: venv ## Compare block types at equal CX depth, and preparation with staircases of gates
 	$(BIN)/python benchmarks/blocks.py
+
+bench-lattices: venv ## Rings, ladders, patches and farther couplings beside the best product formula
+	$(BIN)/python benchmarks/lattices.py
+
+bench-noise: venv ## The curve of fidelity against depth on noisy devices, 20 to 100 qubits
+	$(BIN)/python benchmarks/noise.py
 
 bench-service: venv ## Time what the service adds to a compile
 	$(BIN)/python benchmarks/service.py

@@ -13,6 +13,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from aqc import runtime
 
 runtime.limit_threads(None)
@@ -112,6 +114,25 @@ STATES: tuple[tuple[str, dict[str, Any], int, int], ...] = (
 )
 
 
+# u1 lies on top of su4.
+STYLES = {"su4": "C0o-", "cx2": "C1s-", "rzz": "C2^-", "cx1": "C3v-", "u1": "C4o--"}
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Draw the infidelity against the CX depth, a panel for each case and a line for each type."""
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    cases = list(dict.fromkeys(row["case"] for row in rows))
+    for number, case in enumerate(cases):
+        axes = figure.add_subplot(2, -(-len(cases) // 2), number + 1)
+        for block in dict.fromkeys(row["block"] for row in rows if row["case"] == case):
+            mine = [row for row in rows if row["case"] == case and row["block"] == block]
+            depths, infidelities = ([row[k] for row in mine] for k in ("cx_depth", "infidelity"))
+            axes.semilogy(depths, infidelities, STYLES[block], label=block)
+        axes.set(title=case, xlabel="CX depth", ylabel="infidelity")
+        axes.legend()
+    figure.savefig(path)
+
+
 def preparations(max_steps: int) -> list[dict[str, Any]]:
     """Prepare ground states with both methods; return a row for each state."""
     rows = []
@@ -167,6 +188,7 @@ def _evolutions(options: argparse.Namespace) -> dict[str, Any]:
     print("| case | block | layers | CX depth | CX | infidelity | parameters | evaluations | s |")
     print("|---|---|---|---|---|---|---|---|---|")
     report = {"evolutions": evolutions(options.num_qubits, options.max_steps)}
+    draw(report["evolutions"], options.output.with_suffix(".svg"))
     options.output.write_text(json.dumps(report, indent=2) + "\n")
     return report
 

@@ -13,8 +13,8 @@ from aqc.checkpoint import Checkpoints
 from aqc.depths import next_depth
 from aqc.errors import InputError
 from aqc.estimate import check_memory, deepest_layers, estimate
-from aqc.evolved import evolve_within
 from aqc.fit import fit
+from aqc.lattice import evolve_pieces
 from aqc.mps import MPS
 from aqc.output import write_result
 from aqc.problem import Problem
@@ -76,9 +76,9 @@ def test_a_sweep_is_a_falling_table_with_one_target(monkeypatch, tmp_path):
 
     def once(*arguments, **options):
         made.append(1)
-        return evolve_within(*arguments, **options)
+        return evolve_pieces(*arguments, **options)
 
-    monkeypatch.setattr("aqc.targets.evolve_state", once)
+    monkeypatch.setattr("aqc.targets.evolve_pieces", once)
     asked = built([5, 3, 4, 7], goal={"infidelity": 0.03}, optimizer={"max_steps": 60})
     result = compile_problem(asked)
     assert len(made) == 1

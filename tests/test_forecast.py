@@ -9,6 +9,8 @@ from aqc.errors import InputError
 from aqc.evolved import evolve_within
 from aqc.forecast import forecast
 from aqc.hamiltonian import Hamiltonian
+from aqc.lattice import evolve_state
+from aqc.models import MODELS
 from aqc.mps import bell_pairs
 from aqc.propagator import propagate_within
 from reference import evolved, neel, random_chain, random_product, xxz
@@ -69,3 +71,13 @@ def test_an_operator_is_forecast_from_half_as_many_sites(num_qubits, time, toler
     assert made.mps.max_bond > 8
     assert 0.9 * made.mps.max_bond <= seen.bond <= 1.5 * made.mps.max_bond
     assert 0.5 * made.steps <= seen.steps <= 2 * made.steps
+
+
+@pytest.mark.slow
+def test_a_ring_entangles_at_two_borders():
+    ring = MODELS["xxz_ring"].build(20)
+    states = np.tile([[1.0, 0.0], [0.0, 1.0]], (10, 1))
+    seen = forecast(ring, states, 0.3, 1e-4, 256)
+    made = evolve_state(ring, states, 0.3, tolerance=1e-4, max_bond=256)
+    assert made.steps > 0
+    assert 0.5 <= seen.bond / made.mps.max_bond <= 2

@@ -8,6 +8,7 @@ from aqc.errors import InputError
 from aqc.gates import evolution
 from aqc.hamiltonian import Hamiltonian
 from aqc.interop.circuits import as_gates
+from aqc.interop.routing import chain_circuit
 from aqc.lattice import evolve_state
 from aqc.models import MODELS
 from aqc.mps import MPS
@@ -57,6 +58,27 @@ def test_a_ring():
     assert pairs == set(Problem.build(RING, 1.0).to_hamiltonian().pairs)
     assert result.trotter.infidelity > 10 * result.certificate.infidelity
     assert len(result.bricks[0][0]) == 3
+
+
+def test_a_ring_on_a_line_of_qubits():
+    line = [[j, j + 1] for j in range(5)]
+    result = compile_evolution(
+        RING,
+        0.3,
+        initial_state="neel",
+        ansatz={"layers": 3},
+        circuit={"coupling_map": line, "basis": "cz"},
+    )
+    used = {
+        tuple(sorted(result.circuit.find_bit(q).index for q in step.qubits))
+        for step in result.circuit.data
+        if len(step.qubits) == 2
+    }
+    assert used <= {tuple(pair) for pair in line}
+    chain = chain_circuit(result.circuit, result.layout)
+    made = as_gates(chain).act_on(np.eye(64)[0])
+    true = 1 - abs(np.vdot(truth(result.problem), made)) ** 2
+    assert true <= result.certificate.infidelity_bound < 0.1
 
 
 def test_blocks_that_conserve_on_a_ring():

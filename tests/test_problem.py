@@ -60,7 +60,11 @@ FULL = {
     "objective": "infidelity",
     "overlap": "dense",
     "optimizer": {"name": "optax_adam", "max_steps": 0},
-    "circuit": {"basis": "rzz", "coupling_map": [[0, 1], [1, 2], [2, 1], [2, 3]]},
+    "circuit": {
+        "basis": "rzz",
+        "coupling_map": [[0, 1], [1, 2], [2, 1], [2, 3]],
+        "errors": [0.01, 0.0, 0.02, 0.5],
+    },
     "limits": {"threads": 1, "memory_gb": 0.5},
     "powers": [],
     "observables": [["ZZ", [0, 3]]],
@@ -85,6 +89,7 @@ def test_three_lines_suffice():
             "field": 0.0,
         },
         "time": 1.0,
+        "schedule": [],
         "mode": "state",
         "initial_state": "zeros",
         "goal": {"infidelity": 0.01, "device": None},
@@ -99,10 +104,9 @@ def test_three_lines_suffice():
         "objective": "log_density",
         "overlap": "auto",
         "optimizer": {"name": "riemannian_lbfgs", "max_steps": 200},
-        "circuit": {"basis": "cx", "coupling_map": None},
+        "circuit": {"basis": "cx", "coupling_map": None, "errors": None},
         "limits": {"threads": 2, "memory_gb": 8.0},
         "powers": [],
-        "schedule": [],
         "observables": [],
         "seed": 0,
     }
@@ -243,7 +247,7 @@ def schema_fields(schema):
 def test_the_schema_describes_every_field_by_example(mode):
     schema = Problem.model_json_schema(mode=mode)
     fields = list(schema_fields(schema))
-    assert len(fields) == 40
+    assert len(fields) == 41
     for name, field in fields:
         if "$ref" in field:  # a group is described where it is defined
             group = schema["$defs"][field["$ref"].removeprefix("#/$defs/")]

@@ -113,7 +113,7 @@ def refuse(data):
         (
             {"circuit": {"basis": "swap"}},
             "/circuit/basis",
-            'must be "cx", "cz", "ecr" or "rzz", but',
+            'must be "cx", "cz", "ecr", "iswap" or "rzz", but',
         ),
         ({"limits": {"threads": 0}}, "/limits/threads", "must be at least 1, but is 0."),
         ({"limits": {"memory_gb": 0}}, "/limits/memory_gb", "must be greater than 0, but is 0."),

@@ -36,6 +36,7 @@ __all__ = [
     "compile_state",
     "compile_times",
     "estimate",
+    "extend",
     "live",
     "make_target",
 ]
@@ -62,6 +63,7 @@ _HOME = {
     "compile_state": "aqc.compile",
     "compile_times": "aqc.series",
     "estimate": "aqc.estimate",
+    "extend": "aqc.extend",
     "live": "aqc.live",
     "make_target": "aqc.targets",
 }
@@ -85,6 +87,7 @@ if TYPE_CHECKING:
         UnsupportedGateError,
     )
     from aqc.estimate import estimate
+    from aqc.extend import extend
     from aqc.hamiltonian import Hamiltonian
     from aqc.live import live
     from aqc.problem import Problem

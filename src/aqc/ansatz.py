@@ -162,7 +162,8 @@ class Ansatz:
     @classmethod
     def framed(cls, frame: dict[str, np.ndarray], blocks: np.ndarray) -> "Ansatz":
         """Return the ansatz of a `frame` with its blocks."""
-        colored = frame["colors"].tolist()
+        # Frames that were kept before other lattices than chains were known have no colors.
+        colored = frame.get("colors", np.empty((0, 3), int)).tolist()
         colors = tuple(
             tuple((a, b) for number, a, b in colored if number == c)
             for c in range(1 + max((number for number, _, _ in colored), default=-1))

@@ -44,6 +44,7 @@ def emit(problem: Problem, ansatz: Ansatz) -> Emission:
         settings.coupling_map,
         problem.seed,
         swaps=problem.mode == "state",
+        errors=settings.errors,
     )
     chain = emitted.circuit
     if emitted.layout is not None:

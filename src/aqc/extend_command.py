@@ -33,7 +33,7 @@ def extend(
     with refusals(str(directory)):
         result = output.read_result(directory)
         runtime.limit_threads(None)
-        from aqc import extend as appended
+        from aqc.extend import extend as append_steps
         from aqc.interop import files, qasm
         from aqc.problem import Problem
 
@@ -43,7 +43,7 @@ def extend(
             circuit = files.load_circuit(directory / "circuit.qpy")
         except OSError as error:
             raise InputError(f"circuit.qpy cannot be read: {error.strerror}.") from error
-        made = appended.extend(
+        made = append_steps(
             problem, circuit, steps, step_time, layout=None if layout is None else tuple(layout)
         )
     out.mkdir(parents=True, exist_ok=True)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aqc import propagator
+from aqc import lattice, propagator
+from aqc.cost import MAX_DENSE_QUBITS
 from aqc.evolved import TRUNCATION_SHARE, check_phases, guess_steps
 from aqc.hamiltonian import Hamiltonian
-from aqc.lattice import formula
 from aqc.mps import MPS, as_matrix
 from aqc.threads import one_blas_thread
 
@@ -26,6 +26,8 @@ _PHASE_PER_STEP = 0.3
 # By then so few sites are entangled as much as they can be.
 _LONGEST_PHASE = 20.0
 _SAMPLES = 8
+# Beyond any machine; a larger power would overflow.
+_MOST_BORDERS = 10.0
 # Of the number that the window can hold: beyond, its ends are felt.
 _HELD = 0.4
 # The certificate drops so much of the target's angle, shared by all gates of some ten layers, and
@@ -79,7 +81,8 @@ def forecast(
     left = 0.7 * (1 - TRUNCATION_SHARE) * allowed * np.sqrt((width - 1) / (n - 1))
     steps = 1
     if not hamiltonian.is_chain:
-        steps = 2  # told as the evolution begins
+        on_vector = n <= MAX_DENSE_QUBITS
+        steps = 0 if on_vector or not time else lattice.guess_steps(hamiltonian, time, left)
     elif time and operator:
         steps = propagator.guess_steps(window, time, left)
     elif time:
@@ -91,11 +94,14 @@ def forecast(
     most = size ** (width // 2) if width < n else np.inf
     largest = float(size) ** min(n // 2, 30)
     target = [(when, _kept(values, weight)) for when, values in spectra]
+    # Couplings that lead around the window entangle as those within it: a ring has two borders.
+    ratio = _crossings(hamiltonian, n // 2) / max(_crossings(window, width // 2), 1)
+    power = min(ratio, _MOST_BORDERS)
     chop = max(_CHOP, (0.5 * _SIMULATION_SHARE * allowed / (_DEPTH * n / 2)) ** 2)
     circuit = [(when, _kept(values, chop)) for when, values in spectra]
     return Forecast(
-        int(min(_extrapolated(target, abs(time), most), max_bond, largest)),
-        int(min(np.ceil(_EXCESS * _extrapolated(circuit, abs(time), most)), largest)),
+        int(min(_extrapolated(target, abs(time), most) ** power, max_bond, largest)),
+        int(min(np.ceil(_EXCESS * _extrapolated(circuit, abs(time), most) ** power), largest)),
         steps,
     )
 
@@ -107,7 +113,7 @@ def _spectra(window: Hamiltonian, start: np.ndarray, time: float) -> list[tuple[
     time = min(time, _LONGEST_PHASE / strongest)
     steps = max(1, int(np.ceil(time * strongest / _PHASE_PER_STEP)))
     every = -(-steps // _SAMPLES)
-    step = formula(window, time / steps, 1, 2)
+    step = lattice.formula(window, time / steps, 1, 2)
     vector = as_matrix(MPS.product(start))
     half = len(start) // 2
     references = (2**half, 2 ** (len(start) - half)) if start.ndim == 3 else (1, 1)
@@ -120,6 +126,13 @@ def _spectra(window: Hamiltonian, start: np.ndarray, time: float) -> list[tuple[
             values = np.linalg.svd(halves, compute_uv=False) ** 2
             found.append((time * done / steps, values))
     return found
+
+
+def _crossings(hamiltonian: Hamiltonian, cut: int) -> int:
+    """Return how many couplings cross a cut; of a chain one."""
+    if hamiltonian.is_chain:
+        return 1
+    return sum(a < cut <= b for a, b in hamiltonian.pairs)
 
 
 def _kept(values: np.ndarray, weight: float) -> int:

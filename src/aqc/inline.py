@@ -138,6 +138,8 @@ def _fill_device(content: dict[str, Any]) -> None:
     content["goal"] = {**goal, "device": found["device"]}
     given = content.get("circuit", {})
     if isinstance(given, Mapping):
+        if "coupling_map" in given:  # its pairs have no errors
+            found["circuit"].pop("errors", None)
         content["circuit"] = {**found["circuit"], **given}
 
 

@@ -102,7 +102,7 @@ def _by_formula(
     made, trotter, steps = converge(
         lambda steps: run(steps, TRUNCATION_SHARE * allowed, 0.85 * allowed, progress),
         lambda steps: run(steps, COARSE_TRUNCATION * allowed, np.inf, None),
-        _guess_steps(hamiltonian, time, 0.7 * (1 - TRUNCATION_SHARE) * allowed),
+        guess_steps(hamiltonian, time, 0.7 * (1 - TRUNCATION_SHARE) * allowed),
         allowed,
     )
     return Target(made.mps, made.angle, trotter, False, made.weight, steps)
@@ -251,7 +251,7 @@ def _evolved_vector(hamiltonian: Hamiltonian, vector: np.ndarray, time: float) -
     return evolved
 
 
-def _guess_steps(hamiltonian: Hamiltonian, time: float, angle: float) -> int:
+def guess_steps(hamiltonian: Hamiltonian, time: float, angle: float) -> int:
     """Return an even number of fourth-order steps whose error together is about `angle`.
 
     The error is measured on eight sites in the middle, on the worst of a few states, and scaled.

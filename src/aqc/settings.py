@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from aqc.checks import integer, shown
+from aqc.checks import integer, real_number, shown
 from aqc.errors import InputError
 from aqc.given import (
     CIRCUIT_SCHEMA,
@@ -338,6 +338,20 @@ CouplingMap = Annotated[
 ]
 
 
+def _read_errors(value: Any) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    name, pointer = "`circuit.errors`", "/circuit/errors"
+    if not isinstance(value, list | tuple):
+        raise InputError(
+            f"{name} must be null or a list of numbers from 0 to 1, but is {shown(value)}.", pointer
+        )
+    found = tuple(real_number(error, f"A value of {name}", pointer) for error in value)
+    if not all(0 <= error <= 1 for error in found):
+        raise InputError(f"{name} must hold numbers from 0 to 1, but holds others.", pointer)
+    return found
+
+
 class CircuitSettings(Settings):
     """How the circuit is written."""
 
@@ -346,6 +360,33 @@ class CircuitSettings(Settings):
 
     coupling_map: Annotated[CouplingMap, Field(examples=[[[0, 1], [1, 2]]])] = None
     """Pairs of device qubits that a two-qubit gate may join, in any direction; null: all pairs."""
+
+    errors: Annotated[
+        tuple[float, ...] | None,
+        PlainValidator(_read_errors),
+        PlainSerializer(lambda errors: errors and list(errors)),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "null"},
+                    {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}},
+                ]
+            }
+        ),
+        Field(examples=[None]),
+    ] = None
+    """Error of the two-qubit gate on each pair of `coupling_map`; good pairs are taken."""
+
+    @model_validator(mode="after")
+    def _one_error_for_each_pair(self) -> Self:
+        pairs = self.coupling_map or ()
+        if self.errors is not None and len(self.errors) != len(pairs):
+            raise InputError(
+                f"`circuit.errors` must hold {len(pairs)} numbers, one for each pair of "
+                f"`circuit.coupling_map`, but holds {len(self.errors)}.",
+                "/circuit/errors",
+            )
+        return self
 
 
 class LimitSettings(Settings):

@@ -45,10 +45,17 @@ def test_a_compile_for_a_backend_uses_its_gate_and_its_pairs():
     assert 0 < result.depths[0].total_fidelity < 1 - result.depths[0].infidelity
 
 
+def test_errors_of_a_backend_lead_to_its_better_pairs():
+    target = backend().target
+    found = device_of(backend())["circuit"]
+    for pair, error in zip(found["coupling_map"], found["errors"], strict=True):
+        assert error == target["cz"][tuple(pair)].error
+
+
 def test_refusals():
     with pytest.raises(InputError, match="must be a Qiskit backend, a Target or the fields"):
         compile_evolution(MODEL, 0.3, goal={"device": 3})
-    with pytest.raises(InputError, match="must run one of cz, ecr, cx, rzz"):
+    with pytest.raises(InputError, match="must run one of cz, ecr, cx, rzz, iswap"):
         device_of(Target())
     silent = Target()
     silent.add_instruction(IGate(), {(0,): None})

@@ -91,7 +91,7 @@ def test_rounding_in_an_operator_product_is_no_complex_coefficient():
         (SparsePauliOp(["XX", "ZI"], [1, 1j]), r"must be real, but the term Z on \[1\] has 1j"),
         (SparsePauliOp(["XX"], [np.nan]), "must be finite"),
         (SparsePauliOp(["XX"], [Parameter("g")]), "hold the parameters g"),
-        (SparsePauliOp("XIX"), "couples the qubits 0 and 2"),
+        (SparsePauliOp("XXX"), "acts on 3 qubits"),
         (SparseObservable("1111"), "one acts on 4 qubits"),
         (PauliEvolutionGate(SparsePauliOp("XX"), Parameter("t")), "a number, but is t; use"),
         (PauliEvolutionGate(SparsePauliOp("XX"), float("nan")), "real and finite, but is nan"),

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
@@ -6,6 +8,7 @@ from qiskit.transpiler import CouplingMap
 
 from aqc.circuit import Circuit, Gate
 from aqc.errors import InputError
+from aqc.gates import CX
 from aqc.interop.routing import chain_circuit, place
 from aqc.interop.synthesis import synthesize, two_qubit_counts
 
@@ -119,3 +122,46 @@ def test_map_that_cannot_hold_the_circuit_is_refused(edges, sentence):
     with pytest.raises(InputError, match=sentence) as refusal:
         place(circuit, edges)
     assert refusal.value.pointer == "/circuit/coupling_map"
+
+
+def quiet_chain(n, edges, errors, seed=0):
+    """Return the worst and the total error on the pairs that a chain of gates is put on."""
+    gates = tuple(Gate((j, j + 1), CX) for j in range(n - 1))
+    placed = place(Circuit(n, gates), edges, seed, errors=errors)
+    by_pair = {frozenset(pair): error for pair, error in zip(edges, errors, strict=True)}
+    used = [by_pair[frozenset(gate.qubits)] for gate in placed.circuit.gates]
+    assert len(used) == n - 1
+    return max(used), sum(used)
+
+
+def test_a_ring_is_cut_at_its_worst_pair():
+    edges = [(j, (j + 1) % 8) for j in range(8)]
+    for worst in range(8):
+        errors = [0.5 if j == worst else 0.01 for j in range(8)]
+        assert quiet_chain(8, edges, errors)[0] == 0.01
+
+
+def test_no_chain_of_a_grid_has_a_better_worst_pair():
+    rng = np.random.default_rng(4)
+    edges = [(i, i + 1) for i in range(12) if i % 4 < 3] + [(i, i + 4) for i in range(8)]
+    errors = rng.uniform(0.001, 0.1, len(edges)).tolist()
+    cost = dict(zip(map(frozenset, edges), errors, strict=True))
+    paths = [[q] for q in range(12)]
+    for _ in range(5):
+        paths = [
+            [*path, q]
+            for path in paths
+            for q in range(12)
+            if q not in path and frozenset((path[-1], q)) in cost
+        ]
+    best = min(max(cost[frozenset(pair)] for pair in itertools.pairwise(path)) for path in paths)
+    assert quiet_chain(6, edges, errors)[0] == pytest.approx(best)
+
+
+def test_a_heavy_hex_device_with_errors():
+    edges = sorted({tuple(sorted(e)) for e in CouplingMap.from_heavy_hex(5).get_edges()})
+    rng = np.random.default_rng(1)
+    errors = rng.uniform(0.001, 0.02, len(edges)).tolist()
+    worst, total = quiet_chain(25, edges, errors)
+    assert total < 24 * np.mean(errors)
+    assert worst < max(errors)

@@ -193,3 +193,29 @@ def test_a_unitary_is_a_job_like_any_other(tmp_path):
         overlap = np.vdot(truth, Operator(circuit.reverse_bits()).data) / 8
         assert abs(overlap) ** 2 > least
     assert read(tmp_path / "a")["certificate"]["spectral_kind"] == "exact"
+
+
+def test_a_lattice_is_a_job_like_any_other(tmp_path):
+    from aqc.figures import FIGURES
+
+    asked = Problem.build(
+        {"model": "xxz_ring", "num_qubits": 6},
+        0.4,
+        initial_state="neel",
+        ansatz={"layers": 5},
+        goal={"infidelity": 1e-12},
+        optimizer={"max_steps": 30},
+        limits={"threads": 1},
+    )
+    ear = Ear()
+    summary = run(task(tmp_path / "a", asked), ear, Orders())
+    assert summary["infidelity"] < 1e-4
+    best = [data for kind, data in ear.heard if kind == "best"][-1]
+    found = written(tmp_path / "a" / best["directory"])
+    infidelity = 1 - abs(np.vdot(exact_state(asked), found)) ** 2
+    assert infidelity == pytest.approx(best["infidelity"], abs=1e-6)
+    drawn = json.loads((tmp_path / "a" / "out" / "figures.json").read_text())
+    axes = FIGURES["circuit"](**drawn["circuit"]).axes[0]
+    # The pair (0, 5) closes the ring and lies across the others of its layer.
+    assert axes.get_xlabel() == "column"
+    assert len(drawn["circuit"]["layers"]) == 5

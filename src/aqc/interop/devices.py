@@ -62,7 +62,12 @@ def device_of(device: BackendV2 | Target) -> dict[str, Any]:
     pairs = target.build_coupling_map()
     circuit: dict[str, Any] = {"basis": basis}
     if pairs is not None:
-        circuit["coupling_map"] = [list(pair) for pair in pairs.get_edges()]
+        edges = [tuple(pair) for pair in pairs.get_edges()]
+        circuit["coupling_map"] = [list(pair) for pair in edges]
+        known = {pair: getattr(entry, "error", None) for pair, entry in target[basis].items()}
+        # What is not known is avoided.
+        given = [known.get(pair, known.get(pair[::-1])) for pair in edges]
+        circuit["errors"] = [1.0 if found is None else min(found, 1.0) for found in given]
     return {
         "device": {name: value for name, value in fields.items() if value is not None},
         "circuit": circuit,

@@ -1,5 +1,6 @@
 """Placing a circuit on the physical qubits of a device, and reading it back as a chain."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ _SWAP = np.eye(4)[[0, 2, 1, 3]]
 # Finding a long path in a graph is hard, and now and then a search takes a wrong turn that it
 # cannot undo: several short searches in different orders find more than a long one.
 _SEARCHES = 8
+_QUIET_SEARCHES = 2  # where pairs are left out, there may be no place at all
 _CALLS_PER_SEARCH = 1_000_000
 
 
@@ -42,6 +44,7 @@ def place(
     seed: int = 0,
     *,
     swaps: bool = True,
+    errors: Sequence[float] | None = None,
 ) -> Placed:
     """Put a circuit on a coupling map: without swaps if a place is found, else with few.
 
@@ -53,6 +56,8 @@ def place(
         coupling_map: Pairs (first, second) of physical qubits in the order of the basis gate.
         seed: Seed of the searches.
         swaps: Whether qubits may be moved where no place is found.
+        errors: Error of the two-qubit gate on each pair of the map, in their order: of the places
+            that are found the one of least total error is taken.
 
     Returns:
         The placed circuit and where its qubits end.
@@ -68,9 +73,16 @@ def place(
         >>> place(circuit, [(0, 1), (1, 2)]).circuit.num_qubits
         3
     """
+    if not isinstance(coupling_map, CouplingMap):
+        coupling_map = list(coupling_map)
     directed = _read(coupling_map, circuit.num_qubits)
     edges = {tuple(edge) for edge in directed.get_edges()}
-    layout = _embedding(circuit, directed, edges, seed)
+    if errors is None:
+        layout = _embedding(circuit, directed, edges, seed)
+    else:
+        pairs = directed.get_edges() if isinstance(coupling_map, CouplingMap) else coupling_map
+        by_edge = _by_edge(pairs, errors)
+        layout = _quiet_embedding(circuit, directed, by_edge, seed)
     if layout is not None:
         gates = [Gate(tuple(layout[q] for q in gate.qubits), gate.matrix) for gate in circuit.gates]
     elif swaps:
@@ -168,7 +180,11 @@ def _edges(pairs: Iterable[Sequence[int]]) -> list[tuple[int, int]]:
 
 
 def _embedding(
-    circuit: Circuit, coupling_map: CouplingMap, edges: set[tuple[int, ...]], seed: int
+    circuit: Circuit,
+    coupling_map: CouplingMap,
+    edges: set[tuple[int, ...]],
+    seed: int,
+    searches: int = _SEARCHES,
 ) -> tuple[int, ...] | None:
     """Return a physical qubit for each qubit such that every pair is an edge, if one is found."""
     pairs = {tuple(sorted(gate.qubits)) for gate in circuit.gates if len(gate.qubits) == 2}
@@ -178,7 +194,7 @@ def _embedding(
     for pair in sorted(pairs):
         interactions.cz(*pair)
     dag = circuit_to_dag(interactions)
-    for search in range(_SEARCHES):
+    for search in range(searches):
         vf2 = VF2Layout(
             coupling_map,
             strict_direction=False,
@@ -191,6 +207,60 @@ def _embedding(
         if found is not None:
             return tuple(found[qubit] for qubit in interactions.qubits)
     return None
+
+
+def _by_edge(
+    pairs: Iterable[Sequence[int]], errors: Sequence[float]
+) -> dict[tuple[int, ...], float]:
+    """Return the error of each pair, its smaller qubit first; of two directions the lesser one."""
+    found: dict[tuple[int, ...], float] = {}
+    for pair, error in zip(pairs, errors, strict=True):
+        key = tuple(sorted(pair))
+        found[key] = min(error, found.get(key, 1.0))
+    return found
+
+
+def _quiet_embedding(
+    circuit: Circuit, coupling_map: CouplingMap, errors: dict[tuple[int, ...], float], seed: int
+) -> tuple[int, ...] | None:
+    """Return the place of least total error that is found: on all pairs, or on the better ones.
+
+    Pairs are left out from the worst on, as long as there still is a place (by bisection), so that
+    no bad pair is used; every place that is met on the way is compared.
+    """
+    gates = [tuple(gate.qubits) for gate in circuit.gates if len(gate.qubits) == 2]
+    best: tuple[float, tuple[int, ...]] | None = None
+    values = sorted(set(errors.values()))
+    low, high = 0, len(values) - 1
+    while low <= high:
+        middle = high if best is None else (low + high) // 2
+        kept = [pair for pair, error in errors.items() if error <= values[middle]]
+        pruned = _undirected(kept, coupling_map.size())
+        found = None
+        if max(part.size() for part in pruned.connected_components()) >= circuit.num_qubits:
+            searches = _SEARCHES if best is None else _QUIET_SEARCHES
+            found = _embedding(circuit, pruned, set(kept), seed, searches)
+        if found is None:
+            if best is None:
+                return None
+            low = middle + 1
+            continue
+        costs = (errors[tuple(sorted((found[a], found[b])))] for a, b in gates)
+        total = -sum(math.log1p(-min(cost, 1 - 1e-12)) for cost in costs)
+        if best is None or total < best[0]:
+            best = total, found
+        high = middle - 1
+    return None if best is None else best[1]
+
+
+def _undirected(pairs: list[tuple[int, ...]], size: int) -> CouplingMap:
+    made = CouplingMap()
+    for qubit in range(size):
+        made.add_physical_qubit(qubit)
+    for a, b in pairs:
+        made.add_edge(a, b)
+        made.add_edge(b, a)
+    return made
 
 
 def _route(

@@ -43,6 +43,7 @@ def synthesize(
     seed: int = 0,
     *,
     swaps: bool = True,
+    errors: Sequence[float] | None = None,
 ) -> Emitted:
     """Write a circuit in one-qubit gates and the fewest two-qubit gates of a basis, exactly.
 
@@ -56,6 +57,7 @@ def synthesize(
             with None any pair may be used.
         seed: Seed of the search for a place on the coupling map.
         swaps: Whether qubits may be moved; they then end elsewhere than they begin.
+        errors: Error of the two-qubit gate on each pair of the coupling map.
 
     Returns:
         The circuit, equal to the product of the matrices up to a global phase, and its layout.
@@ -75,7 +77,7 @@ def synthesize(
         raise InputError(f"A circuit must have at least 1 qubit, but has {circuit.num_qubits}.")
     fused, layout = fuse(circuit), None
     if coupling_map is not None:
-        placed = place(fused, coupling_map, seed, swaps=swaps)
+        placed = place(fused, coupling_map, seed, swaps=swaps, errors=errors)
         fused, layout = fuse(placed.circuit), placed.layout
     return Emitted(_write(fused, basis), layout)
 

@@ -21,6 +21,7 @@ from aqc_service.api.app import create_app
 from aqc_service.api.server import Server
 from aqc_service.changes import move
 from aqc_service.database import now, open_engine, writing
+from aqc_service.kernel_pool import KernelPool
 from aqc_service.records import Artifact, Job
 from aqc_service.settings import ServiceSettings
 from aqc_service.store import Store
@@ -155,6 +156,14 @@ def _quiet_logs() -> Iterator[None]:
     )
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="module")
+def shared_pool() -> Iterator[KernelPool]:
+    """One process that answers all calls of kernels of a module's tests."""
+    pool = KernelPool(1, 1, 4_000_000_000, 60.0)
+    yield pool
+    pool.close()
 
 
 @pytest.fixture

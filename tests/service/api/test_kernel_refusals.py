@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from kernel_calls import with_pool
 
 from aqc import kernels
 from aqc.errors import InputError
@@ -208,19 +210,9 @@ REFUSALS: dict[str, list[tuple[str, dict[str, Any], str]]] = {
 SLUGS = kernels.slugs()
 
 
-@pytest.fixture(scope="module")
-def shared_pool() -> Iterator[KernelPool]:
-    pool = KernelPool(1, 1, 4_000_000_000, 60.0)
-    yield pool
-    pool.close()
-
-
 @pytest.fixture
-def app(app: Any, shared_pool: KernelPool) -> Any:
-    app.state.kernel_pool.close()
-    app.state.kernel_pool = shared_pool
-    yield app
-    app.state.kernel_pool = KernelPool(1, 1, 1, 1.0)  # the shared one goes on
+def app(app: FastAPI, shared_pool: KernelPool) -> Iterator[FastAPI]:
+    yield from with_pool(app, shared_pool)
 
 
 def example(slug: str, name: str) -> dict[str, Any]:

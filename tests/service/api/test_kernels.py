@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from kernel_calls import MERGE, SMALL, problem
+from fastapi import FastAPI
+from kernel_calls import MERGE, SMALL, problem, with_pool
 
 from aqc import kernels
 from aqc.kernels import _results
@@ -34,19 +35,9 @@ def entry(slug: str, name: str) -> dict[str, Any]:
     return next(x for x in kernels.catalogue()[slug]["operations"] if x["name"] == name)
 
 
-@pytest.fixture(scope="module")
-def shared_pool() -> Iterator[KernelPool]:
-    pool = KernelPool(1, 1, 2_000_000_000, 60.0)
-    yield pool
-    pool.close()
-
-
 @pytest.fixture
-def app(app: Any, shared_pool: KernelPool) -> Any:
-    app.state.kernel_pool.close()
-    app.state.kernel_pool = shared_pool
-    yield app
-    app.state.kernel_pool = KernelPool(1, 1, 1, 1.0)  # the shared one goes on
+def app(app: FastAPI, shared_pool: KernelPool) -> Iterator[FastAPI]:
+    yield from with_pool(app, shared_pool)
 
 
 # --- the catalogue
