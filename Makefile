@@ -12,7 +12,7 @@ PIN := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-blocks bench-deep bench-engine bench-gpu bench-lattices bench-noise bench-kernels bench-service bench-unitary catalogue \
+.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-blocks bench-deep bench-engine bench-gpu bench-lattices bench-noise bench-kernels bench-service bench-shelf bench-unitary catalogue \
 	notebooks lint format pins clean distclean
 
 help: ## Show this list
@@ -58,6 +58,9 @@ bench-service: venv ## Time what the service adds to a compile
 
 bench-kernels: venv ## Kernels through the service under load, with keys and quotas
 	$(BIN)/python benchmarks/kernels.py
+
+bench-shelf: venv ## Costs of the shelf's physics kernels as sizes grow, and general solvers beside them
+	$(BIN)/python benchmarks/shelf.py
 
 bench-unitary: venv ## Unitary mode against published costs and Qiskit's own synthesis (bench-unitary.json)
 	$(BIN)/python benchmarks/unitary.py

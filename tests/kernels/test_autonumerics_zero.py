@@ -295,8 +295,9 @@ def test_selection_and_fitting_are_both_needed():
         return np.exp(np.mean([np.log(best(front, 5)) for front in fronts]))
 
     whole = geometric_mean()
-    assert geometric_mean(selection="random") > 10 * whole
-    assert geometric_mean(constants="drawn") > 10 * whole
+    assert whole < 3e-5
+    assert geometric_mean(selection="random") > 30 * whole
+    assert geometric_mean(constants="drawn") > 300 * whole
 
 
 def test_steps_resume_to_the_same():

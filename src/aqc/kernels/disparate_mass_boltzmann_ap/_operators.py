@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from scipy import fft
 from scipy.special import j0
 
 
@@ -51,7 +52,7 @@ class Grid:
     @cached_property
     def waves(self) -> tuple[np.ndarray, np.ndarray]:
         """Wave vectors, each of shape (n_v, n_v)."""
-        line = np.pi / self.half_width * self.n_v * np.fft.fftfreq(self.n_v)
+        line = np.pi / self.half_width * self.n_v * fft.fftfreq(self.n_v)
         x, y = np.meshgrid(line, line, indexing="ij")
         return x, y
 
@@ -123,10 +124,10 @@ class Grid:
             base: Maxwellian for the correction.
         """
         first, second = self._kernels
-        modes = np.fft.fft2(f)
-        parts = np.fft.ifft2(np.stack([first * modes, second * modes])).real
+        modes = fft.fft2(f)
+        parts = fft.ifft2(np.stack([first * modes, second * modes])).real
         gain = (parts[0] * parts[1]).sum(axis=0)
-        loss = f * np.fft.ifft2(modes * (first * second).sum(axis=0)).real
+        loss = f * fft.ifft2(modes * (first * second).sum(axis=0)).real
         found = b0 / self.n_angles * (gain - loss)
         leak = (self.invariants * found).sum(axis=(1, 2)) * self.cell
         return self.shift(found, base, -leak)
@@ -134,19 +135,19 @@ class Grid:
     def isotropic(self, f: np.ndarray) -> np.ndarray:
         """Return the average over circles |v| = const, 0 where they leave the box."""
         matrix, number, sign = self._circles
-        values: np.ndarray = matrix @ (np.fft.fft2(f) * sign).real.ravel()
+        values: np.ndarray = matrix @ (fft.fft2(f) * sign).real.ravel()
         return values[number]
 
     def gradient(self, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return both derivatives."""
-        modes = np.fft.fft2(f)
-        x, y = np.fft.ifft2(np.stack([1j * k * modes for k in self.waves])).real
+        modes = fft.fft2(f)
+        x, y = fft.ifft2(np.stack([1j * k * modes for k in self.waves])).real
         return x, y
 
     def fokker_planck(self, f: np.ndarray, temperature: float) -> np.ndarray:
         """Return div(v f + T grad f)."""
         (x, y), (kx, ky) = self.velocities, self.waves
-        modes = 1j * kx * np.fft.fft2(x * f) + 1j * ky * np.fft.fft2(y * f)
-        modes -= temperature * (kx**2 + ky**2) * np.fft.fft2(f)
-        found: np.ndarray = np.fft.ifft2(modes).real
+        modes = 1j * kx * fft.fft2(x * f) + 1j * ky * fft.fft2(y * f)
+        modes -= temperature * (kx**2 + ky**2) * fft.fft2(f)
+        found: np.ndarray = fft.ifft2(modes).real
         return found
