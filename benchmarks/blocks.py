@@ -141,6 +141,7 @@ def preparations(max_steps: int) -> list[dict[str, Any]]:
         state, energy = ground_state(hamiltonian, max_bond=max_bond)
         result = compile_state(
             state,
+            hamiltonian=hamiltonian,
             ansatz={"layers": 6},
             goal={"infidelity": 1e-6},
             optimizer={"max_steps": times * max_steps},

@@ -130,6 +130,7 @@ def _turned_ground_state(hamiltonian: Hamiltonian, layers: int, file: Path) -> f
     state, _ = ground_state(hamiltonian)
     prepared = compile_state(
         list(state.tensors),
+        hamiltonian=hamiltonian,
         ansatz={"layers": layers},
         goal={"infidelity": 1e-5},
         optimizer={"max_steps": 300},

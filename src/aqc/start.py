@@ -16,6 +16,7 @@ from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, log_overlap
 from aqc.pieces import support
 from aqc.problem import Problem
+from aqc.ramp import best_ramp
 from aqc.settings import fitting_order
 from aqc.simulate import on_bonds, run_circuit
 from aqc.trotter import schedule
@@ -82,6 +83,11 @@ def _start(problem: Problem, target: MPS, layers: int) -> Ansatz:
     apart = disentangle(target, layers)
     if -_log_fidelity(apart, target) / problem.num_qubits < _NEAR:
         candidates.append(apart)
+    elif begun is None and dynamics is None and problem.hamiltonian is not None:
+        # A state that comes with a Hamiltonian may well be its ground state.
+        hamiltonian = problem.to_hamiltonian()
+        if hamiltonian.is_chain:
+            candidates.append(best_ramp(hamiltonian, layers, lambda a: _log_fidelity(a, target)))
     return max(candidates, key=lambda ansatz: _log_fidelity(ansatz, target))
 
 
