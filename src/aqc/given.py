@@ -170,7 +170,7 @@ def read_start(value: Any) -> GivenCircuit | RandomStart | None:
 
     Example:
         >>> read_start({"random": 7})
-        RandomStart(random=7)
+        RandomStart(random=7, starts=1)
     """
     pointer = "/ansatz/start"
     if value is None or isinstance(value, GivenCircuit | RandomStart):
