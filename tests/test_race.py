@@ -17,7 +17,9 @@ from reference import neel, random_product
 COMPLEX = np.dtype(complex)
 
 
-@pytest.mark.parametrize("engine", ["exact", "truncated", "dense"])
+@pytest.mark.parametrize(
+    "engine", ["exact", pytest.param("truncated", marks=pytest.mark.slow), "dense"]
+)
 def test_a_batch_is_what_its_parts_are_one_by_one(engine):
     target = MPS.product(random_product(6, seed=4))
     starts = [random_ansatz(neel(6), 3, seed) for seed in range(3)]

@@ -72,6 +72,8 @@ def shorten(problem: Problem, layers: int) -> Problem | None:
     if given or not evolved or n < _LONG * width:
         return None
     hamiltonian, sites = problem.to_hamiltonian(), problem.product_state()
+    if problem.schedule or not hamiltonian.is_chain:
+        return None
     first, last = _middle(width), n - width + _middle(width)
     if not hamiltonian.is_chain or not _repeats(sites[first - 1 : last + 1]):
         return None
