@@ -166,3 +166,20 @@ def test_a_chain_in_other_words_is_the_same():
     assert not folded.is_chain
     assert chain.is_chain
     assert folded.pairs[-1] == (0, 5)
+
+
+def test_a_frame_keeps_the_pairs():
+    ansatz = random_ansatz(RING, 5, seed=8)
+    again = Ansatz.framed(ansatz.frame(), ansatz.blocks)
+    assert again.colors == ansatz.colors
+    assert again.pairs == ansatz.pairs
+    deeper = again.deepened(7)
+    zeros = np.eye(64)[0]
+    np.testing.assert_allclose(
+        deeper.circuit().act_on(zeros), ansatz.circuit().act_on(zeros), atol=1e-14
+    )
+    moved = deeper.on(product(6, seed=9))
+    expected = Circuit(6, tuple(deeper.circuit().gates)).act_on(zeros)
+    np.testing.assert_allclose(moved.circuit().act_on(zeros), expected, atol=1e-12)
+    older = {name: array for name, array in ansatz.frame().items() if name != "colors"}
+    assert Ansatz.framed(older, ansatz.blocks).colors == ()
