@@ -22,6 +22,7 @@ import httpx
 from batch import free_port, seconds_between, tell
 
 from aqc import kernels
+from service import wait_until
 
 SLUGS = ("do-merging", "orthogonal-projection-loss", "perturb-then-diagonalize")
 CALLS: dict[str, dict[str, Any]] = {
@@ -159,25 +160,13 @@ def main() -> None:
             for name in ("api", "worker")
         ]
         try:
-            _wait_until_ready(url)
+            wait_until(f"{url}/v1/readyz")
             run(url, keys, options)
         finally:
             for process in reversed(processes):
                 process.terminate()
             for process in processes:
                 process.wait(30)
-
-
-def _wait_until_ready(url: str) -> None:
-    until = time.monotonic() + 120
-    while time.monotonic() < until:
-        try:
-            if httpx.get(f"{url}/v1/readyz").status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.2)
-    raise SystemExit("The service did not start.")
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from aqc.coloring import Colors, color, layer_pairs
+from aqc.coloring import Colors, layer_pairs
 from aqc.cost import MAX_DENSE_QUBITS, choose_engine, is_brief, memory, work
 from aqc.errors import InputError
 from aqc.forecast import LAYERS_PER_STEP, Forecast, forecast
 from aqc.given import GivenCircuit, RandomStart
 from aqc.network import lay_out
-from aqc.pieces import averaged, support
+from aqc.pieces import averaged, colored
 from aqc.problem import Problem
 from aqc.threads import one_blas_thread
 
@@ -223,10 +223,7 @@ def _forecast(problem: Problem, chi: int | None = None) -> Forecast:
 
 def colors_of(problem: Problem) -> Colors:
     """Return the colors of the couplings that an ansatz follows; none where it is a brickwork."""
-    if problem.time is None or isinstance(problem.ansatz.start, GivenCircuit):
-        return ()
-    whole = support(problem.pieces())
-    return () if whole.is_chain else color(whole.pairs)
+    return () if isinstance(problem.ansatz.start, GivenCircuit) else colored(problem.pieces())
 
 
 @functools.lru_cache(maxsize=256)

@@ -22,7 +22,7 @@ from aqc.evolved import (
 from aqc.gates import evolution
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, as_mps, from_vector
-from aqc.pieces import Pieces, pair_gates, support
+from aqc.pieces import Pieces, colored, pair_gates
 from aqc.simulate import act_on, compress
 from aqc.target import Target
 from aqc.tebd import Evolution
@@ -150,11 +150,8 @@ def formula_of_pieces(pieces: Pieces, steps: int, order: int) -> Circuit:
         steps: Number of steps into which the whole time is cut.
         order: 1, 2 or 4; reached where H is smooth on the scale of a step.
     """
-    whole = support(pieces)
-    n = whole.num_qubits
-    colors = (
-        tuple(tuple(pairs) for pairs in chain_pairs(n, 2)) if whole.is_chain else color(whole.pairs)
-    )
+    n = pieces[0][0].num_qubits
+    colors = colored(pieces) or tuple(tuple(pairs) for pairs in chain_pairs(n, 2))
     plan = schedule(len(colors), steps, order)
     layers = [list(colors[group]) for group, _ in plan]
     made = pair_gates(pieces, layers, [group for group, _ in plan], [f for _, f in plan])

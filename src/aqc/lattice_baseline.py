@@ -79,14 +79,15 @@ def _shallowest(
 def cx_cost(circuit: Circuit, *, operator: bool = False) -> tuple[int, int]:
     """Return (CX depth, number of CX) of a circuit on a product state, or as an operator."""
     depth = [0] * circuit.num_qubits
-    counts: dict[int, int] = {}  # gates of a formula share their matrices
+    counts: dict[bytes, int] = {}  # most gates of a formula are alike
     total = 0
     for gate in circuit.gates:
         if len(gate.qubits) == 1:
             continue
-        if id(gate) not in counts:
-            counts[id(gate)] = cx_count(gate.matrix)
-        count, (a, b) = counts[id(gate)], gate.qubits
+        key = gate.matrix.tobytes()
+        if key not in counts:
+            counts[key] = cx_count(gate.matrix)
+        count, (a, b) = counts[key], gate.qubits
         if depth[a] == depth[b] == 0 and not operator:
             count = min(count, 1)
         depth[a] = depth[b] = max(depth[a], depth[b]) + count

@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from aqc.coloring import Pair
+from aqc.coloring import Colors, Pair, color
 from aqc.gates import evolution
 from aqc.hamiltonian import Hamiltonian
 
@@ -27,6 +27,20 @@ def support(pieces: Pieces) -> Hamiltonian:
     if len(pieces) == 1:
         return pieces[0][0]
     return _summed(pieces, [1.0] * len(pieces), absolute=True)
+
+
+def colored(pieces: Pieces) -> Colors:
+    """Return the colors of all couplings; none where the layers are a chain's, or for no pieces.
+
+    Example:
+        >>> ring = Hamiltonian.from_terms(4, [("ZZ", (j, (j + 1) % 4), 1.0) for j in range(4)])
+        >>> colored(((ring, 1.0),))
+        (((0, 1), (2, 3)), ((1, 2), (0, 3)))
+    """
+    if not pieces:
+        return ()
+    whole = support(pieces)
+    return () if whole.is_chain else color(whole.pairs)
 
 
 def averaged(pieces: Pieces) -> tuple[Hamiltonian, float]:

@@ -8,13 +8,13 @@ import numpy as np
 from aqc.ansatz import Ansatz
 from aqc.block_choice import chosen_block
 from aqc.circuit import Gate
-from aqc.coloring import Colors, chain_pairs, color, layer_pairs
+from aqc.coloring import Colors, chain_pairs, layer_pairs
 from aqc.disentangle import disentangle, nearest_product
 from aqc.gates import evolution, exchanged, nearest_factors
 from aqc.given import GivenCircuit, RandomStart
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS, log_overlap
-from aqc.pieces import support
+from aqc.pieces import colored, support
 from aqc.problem import Problem
 from aqc.ramp import best_ramp
 from aqc.settings import fitting_order
@@ -76,7 +76,7 @@ def _start(problem: Problem, target: MPS, layers: int) -> Ansatz:
         )
     if isinstance(settings.start, RandomStart):
         sites = problem.product_state() if dynamics and not begun else nearest_product(target)
-        return random_ansatz(sites, layers, settings.start.random, _colors(problem))
+        return random_ansatz(sites, layers, settings.start.random, colored(problem.pieces()))
     candidates = [identities(nearest_product(target), layers)]
     if begun is not None:
         candidates += _continued(begun, dynamics, layers)
@@ -101,14 +101,6 @@ def random_starts(first: Ansatz, given: RandomStart) -> list[Ansatz]:
     seeds = [(given.random, number) for number in range(1, given.starts)]
     more = [random_ansatz(first.state, first.layers, seed, first.colors).blocks for seed in seeds]
     return [first, *map(first.with_blocks, more)]
-
-
-def _colors(problem: Problem) -> Colors:
-    """Return the colors of an evolution's couplings; none for a chain."""
-    if problem.time is None:
-        return ()
-    whole = support(problem.pieces())
-    return () if whole.is_chain else color(whole.pairs)
 
 
 def random_ansatz(
