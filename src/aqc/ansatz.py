@@ -9,12 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from aqc.circuit import Circuit, Gate
-from aqc.coloring import Colors, Pair, chain_pairs, color, color_of, layer_pairs, shares
+from aqc.coloring import Colors, Pair, chain_pairs, color_of, layer_pairs, shares
 from aqc.errors import InputError
 from aqc.gates import preparation
 from aqc.hamiltonian import Hamiltonian
 from aqc.network import Network, lay_out
-from aqc.pieces import Pieces, pair_gates, support
+from aqc.pieces import Pieces, colored, pair_gates
 from aqc.trotter import brick_layers
 
 
@@ -96,8 +96,7 @@ class Ansatz:
             >>> Ansatz.from_pieces(((ring, 0.5), (ring, 0.1)), zeros, layers=3).blocks.shape
             (6, 4, 4)
         """
-        whole = support(pieces)
-        colors = () if whole.is_chain else color(whole.pairs)
+        colors = colored(pieces)
         count = len(colors) or 2
         empty = cls(state, layers, np.empty((0, 4, 4)), colors=colors)
         clocks = [color_of(layer, count) for layer in range(layers)]
