@@ -100,7 +100,7 @@ def show(job_id: JobId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None
     if as_json:
         typer.echo(json.dumps(dict(job.fields), indent=2))
         return
-    typer.echo(console.table(_rows(job, url)))
+    typer.echo(_told(job, url))
 
 
 @app.command()
@@ -138,6 +138,10 @@ def result(
     best_so_far: Annotated[
         bool, typer.Option("--best-so-far", help="Also of a job that is not finished.")
     ] = False,
+    time_number: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of a job with several times: which one, the last without it."),
+    ] = None,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Fetch the circuit of a job."""
@@ -147,7 +151,7 @@ def result(
         raise InputError("QPY is no text; name a file by --out.")
     chosen: Format = format  # type: ignore[assignment]
     with _client(url) as client:
-        content = client.download(job_id, chosen, best_so_far=best_so_far)
+        content = client.download(job_id, chosen, best_so_far=best_so_far, time_number=time_number)
     if out is None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
@@ -184,9 +188,17 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _finish(job: Job, url: str) -> None:
-    typer.echo(console.table(_rows(job, url)), err=True)
+    typer.echo(_told(job, url), err=True)
     if job.state != "succeeded":
         raise typer.Exit(_FAILED)
+
+
+def _told(job: Job, url: str) -> str:
+    """Return a job for people, with a row for each of several times."""
+    parts = [console.table(_rows(job, url))]
+    if job.fields["series"]:
+        parts.append(console.series_table(job.fields["series"]))
+    return "\n\n".join(parts)
 
 
 def _rows(job: Job, url: str) -> dict[str, str]:
@@ -202,6 +214,7 @@ def _rows(job: Job, url: str) -> dict[str, str]:
         "note": " ".join(fields["notes"]),
         "qubits": str(fields["num_qubits"]),
         "stage": None if job.is_finished else progress.get("stage"),
+        "times": _times(fields),
         "infidelity": None if infidelity is None else f"{infidelity:.3g}",
         "two-qubit gates": outcome
         and f"{outcome['two_qubit_gates']}, depth {outcome['two_qubit_depth']}",
@@ -216,6 +229,12 @@ def _rows(job: Job, url: str) -> dict[str, str]:
         "page": f"{url.rstrip('/')}{fields['links']['page']}",
     }
     return {name: value for name, value in rows.items() if value}
+
+
+def _times(fields: Any) -> str | None:
+    if fields["kind"] != "series":
+        return None
+    return f"{len(fields['series'])} of {len(fields['problem']['times'])} done"
 
 
 def _best(best: Any) -> str:

@@ -258,7 +258,7 @@ def _compile_series(
     def write(result: "CompileResult") -> None:
         directory = out / f"time_{len(rows) + 1}"
         output.write_result(directory, result, result.problem)
-        rows.append(output.series_row(result, directory.name))
+        rows.append(output.series_row(result.to_dict(), directory.name))
         output.write_series(out, rows)
 
     last = compile_series(problems, progress=report, on_result=write)[-1]

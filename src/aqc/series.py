@@ -169,10 +169,11 @@ def compile_each(
 
 def _numbered(report: Report, problems: Sequence[Problem], number: int, spent: int) -> Report:
     """Return a report that says which time it is, and counts evaluations from the first one on."""
-    where = {"time": problems[number - 1].time, "time_number": number, "time_count": len(problems)}
+    time, count = problems[number - 1].time, len(problems)
 
     def told(event: Progress) -> None:
-        report(replace(event, evaluations=spent + event.evaluations, **where))
+        total = spent + event.evaluations
+        report(replace(event, evaluations=total, time=time, time_number=number, time_count=count))
 
     return told
 
