@@ -23,6 +23,8 @@ MAX_NAME, MAX_TAGS, MAX_TAG = 200, 16, 64
 MAX_PRIORITY = 100
 MAX_WALL_SECONDS = 30 * 86400.0
 
+_OF_PROBLEM = list(Problem.model_fields)
+_OF_PROBLEM.insert(_OF_PROBLEM.index("time") + 1, "times")
 _OWN = ("name", "tags", "priority", "device")  # and limits.wall_seconds
 
 # A caller that is still sending reads no answer; so much is read and dropped before it gets one.
@@ -148,7 +150,7 @@ def _without_unknown(problem: dict[str, Any]) -> tuple[dict[str, Any], list[tupl
 
     The problem's own refusal would not know of the service's fields.
     """
-    levels = [("", "The input", problem, [*Problem.model_fields, "times", *_OWN])]
+    levels = [("", "The input", problem, [*_OF_PROBLEM, *_OWN])]
     limits = problem.get("limits")
     if isinstance(limits, Mapping):
         problem["limits"] = limits = dict(limits)
