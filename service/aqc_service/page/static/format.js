@@ -46,13 +46,14 @@ export function describe(problem) {
   if (target?.state) return "Matrix product state";
   const model = hamiltonian?.model?.replaceAll?.("_chain", "").replaceAll("_", " ") ?? "Terms";
   const name = model === "xxz" || model === "xyz" ? model.toUpperCase() : model;
-  return `${name[0]?.toUpperCase() ?? ""}${name.slice(1)}, ${hamiltonian?.num_qubits} sites, ${times(problem)}`;
+  const parts = [`${name[0]?.toUpperCase() ?? ""}${name.slice(1)}`, `${hamiltonian?.num_qubits} sites`, times(problem)];
+  return parts.filter(Boolean).join(", ");
 }
 
 /** The time of a problem, or its several times in short; "" where there is none. */
 export function times({ time, times: several }) {
   if (Array.isArray(several) && several.length) return `t = ${several[0]} … ${several.at(-1)} (${several.length} times)`;
-  return time === null ? "" : `t = ${time}`; // none where a target is given
+  return time == null ? "" : `t = ${time}`; // none where a target is given
 }
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -21,7 +21,7 @@ const UNCERTIFIED = "Not certified: the job ended before its circuit was measure
 
 /** Show a circuit; `row` says which one of several times it is of, the last without it. */
 export function showResult(id, job, result, row = null) {
-  const query = row ? `time_number=${row.number}` : "";
+  const query = row ? { time_number: row.number } : {};
   byId("result").hidden = false;
   byId("circuit-title").textContent = job.kind === "series" ? `Circuit for t = ${result.problem.time}` : "Circuit";
   showDownloads(id, job, query);
@@ -29,6 +29,11 @@ export function showResult(id, job, result, row = null) {
   showComparison(result);
   showSweep(id, result, query);
   byId("certificate").replaceChildren(...(result.certificate ? certificate(result) : [UNCERTIFIED]));
+}
+
+function address(id, path, query) {
+  const text = new URLSearchParams(query).toString();
+  return `/v1/jobs/${encodeURIComponent(id)}/${path}${text && `?${text}`}`;
 }
 
 function showComparison(result) {
@@ -63,7 +68,7 @@ function showSweep(id, { sweep = [] }, query) {
       element("thead", {}, element("tr", {}, ...head.map((word) => element("th", { scope: "col" }, word)))),
       element("tbody", {}, ...sweep.map(row)),
     ),
-    element("a", { href: `/v1/jobs/${encodeURIComponent(id)}/plots/sweep.svg?${query}` }, "As a figure"),
+    element("a", { href: address(id, "plots/sweep.svg", query) }, "As a figure"),
   );
 }
 
@@ -83,8 +88,8 @@ function showDownloads(id, job, query) {
         "a",
         {
           class: "button",
-          href: `/v1/jobs/${encodeURIComponent(id)}/result?format=${format}&${query}`,
-          download: `${stem}${ending}`,
+          href: address(id, "result", { format, ...query }),
+          download: [stem, ...Object.values(query)].join("-") + ending,
         },
         words,
       ),
@@ -94,7 +99,7 @@ function showDownloads(id, job, query) {
 
 function showDrawing(id, query) {
   const image = element("img", {
-    src: `/v1/jobs/${encodeURIComponent(id)}/plots/circuit.svg?${query}`,
+    src: address(id, "plots/circuit.svg", query),
     alt: "The circuit as blocks: one row for each qubit, time from left to right.",
   });
   image.addEventListener("error", () => byId("drawing").replaceChildren());
