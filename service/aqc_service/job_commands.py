@@ -238,9 +238,10 @@ def _times(fields: Any) -> str | None:
 
 
 def _best(best: Any) -> str:
+    of_time = f"of time number {best['time_number']}: " if best["time_number"] else ""
     if best["infidelity"] is None:
-        return "where the optimization starts"
-    return f"infidelity {best['infidelity']:.3g}"
+        return f"{of_time}where the optimization starts"
+    return f"{of_time}infidelity {best['infidelity']:.3g}"
 
 
 def _infidelity(fields: Any) -> float | None:

@@ -141,7 +141,7 @@ class Run:
             self._best = self.outcome.best = {**message, "files": files}
             self._has_news = True
         elif kind == "time":
-            directory = self.directory / "out" / message["directory"]
+            directory = self.directory / "out" / message.pop("directory")
             self.series[message["number"]] = {**message, "directory": str(directory)}
             self._new_times.append(message)
             self._has_news = True

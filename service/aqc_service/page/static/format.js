@@ -12,6 +12,12 @@ export function number(value) {
   return String(Number(value.toPrecision(3)));
 }
 
+/** The next of 1, 2, 5, 10, 20, ... for the marks of an axis. */
+export function roundStep(rough) {
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return [1, 2, 5, 10].map((digit) => digit * power).find((size) => size >= rough);
+}
+
 export function superscript(power) {
   const digits = "⁰¹²³⁴⁵⁶⁷⁸⁹";
   return [...String(power)].map((c) => (c === "-" ? "⁻" : digits[c])).join("");

@@ -121,7 +121,11 @@ function showTime({ time, time_number: number, time_count: count, times: done = 
   byId("which").textContent = `Time ${number} of ${count}: t = ${time}`;
   if (number === timeNumber) return;
   timeNumber = number;
-  if (!shown) chart.replace([]);
+  if (shown) return;
+  chart.replace([]);
+  chart.level("trotter", "", 0);
+  byId("chart-words").textContent = "";
+  byId("infidelity").textContent = "–";
 }
 
 function showPoints(points) {

@@ -55,7 +55,7 @@ export class Series {
       {},
       element("th", { scope: "row" }, choose),
       ...numbers.map((text) => element("td", {}, text)),
-      element("td", {}, ...links),
+      element("td", { class: "links" }, ...links),
     );
   }
 
