@@ -105,8 +105,8 @@ def ring(size: int) -> float:
 
 def pinn(n_t: int) -> float:
     """Of one iteration."""
-    given = {"iterations": 500, "eps": [1e-4], "n_t": n_t}
-    return seconds(lambda: solve_causally(Lorenz(), [1, 1, 1], 1.0, **given), 1) / 500
+    given = {"iterations": 2000, "eps": [1e-4], "n_t": n_t}
+    return seconds(lambda: solve_causally(Lorenz(), [1, 1, 1], 1.0, **given), 1) / 2000
 
 
 def forcing(hidden: int) -> float:
@@ -280,7 +280,7 @@ def rings() -> None:
 
 
 def lorenz() -> None:
-    """The one that is not beaten."""
+    """Answers hold DOP853's solution: the kernel is about networks, and not the fastest way."""
 
     def rate(_: float, y: np.ndarray) -> list[float]:
         return [10 * (y[1] - y[0]), y[0] * (28 - y[2]) - y[1], y[0] * y[1] - 8 / 3 * y[2]]
@@ -289,7 +289,21 @@ def lorenz() -> None:
     beside(
         "causal-pinn, Lorenz, T = 1",
         f"solve_ivp DOP853 to 1e-10: {1e3 * spent:.2g} ms",
-        f"60 000 iterations: {60_000 * pinn(256):.2g} s; not beaten, and said so",
+        f"uses DOP853 for each answer's reference; 60 000 iterations: {60_000 * pinn(256):.2g} s",
+    )
+
+
+def without() -> None:
+    """The two whose general solvers are parts of them, or do not exist."""
+    beside(
+        "adaptive-rom-error-indicator",
+        "scipy.sparse's spsolve, scipy.optimize's nnls, scipy.linalg's pivoted QR",
+        "uses them; a reduced step runs the law at 73 of 288 points, 72 of 2592",
+    )
+    beside(
+        "generalized-teacher-forcing",
+        "none trains a network with forced states",
+        "uses optax's RAdam, scipy.ndimage",
     )
 
 
@@ -304,3 +318,4 @@ if __name__ == "__main__":
     frames()
     rings()
     lorenz()
+    without()

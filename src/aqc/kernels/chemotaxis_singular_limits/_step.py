@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.fft import dctn, dst, idctn, idst
@@ -97,7 +97,7 @@ class Box:
         for axis, waves in zip(self._axes, self.waves, strict=True):
             others = tuple(a for a in self._axes if a != axis)
             # The derivative of cosine j + 1 is sine j, which the sine transform numbers from 0.
-            rest = (slice(None),) * (-1 - axis)
+            rest: tuple[Any, ...] = (slice(None),) * (-1 - axis)
             upper, lower = (..., slice(1, None), *rest), (..., slice(-1), *rest)
             slope = idst((-waves * c)[upper], n=self.shape[axis], axis=axis, norm="ortho")
             if others:

@@ -37,10 +37,11 @@ def advance(ring: Ring, state: dict[str, Any], ends: list[int]) -> Iterator[dict
 
     while ends:
         solver.step()
-        inside = solver.dense_output() if ends[0] * dt <= solver.t else None
-        while ends and ends[0] * dt <= solver.t:
-            end = ends.pop(0)
-            yield look(end, inside(end * dt).reshape(shape))
+        if ends[0] * dt <= solver.t:
+            inside = solver.dense_output()
+            while ends and ends[0] * dt <= solver.t:
+                end = ends.pop(0)
+                yield look(end, inside(end * dt).reshape(shape))
         phi = solver.y.reshape(shape)
         base = {"t": solver.t, "phi": phi, "length": solver.h_abs}
         if ends and solver.t / dt > reached:
