@@ -3,6 +3,7 @@
     python benchmarks/blocks.py [--num-qubits 50] [--output bench-blocks.json]
 
 Evolutions: every type at the brick layers that fit into the CX depth of su4 with 3, 5 and 7 layers.
+Conserving: how long u1 and su4 take to the same infidelity, compiled code at hand.
 Preparation: ground states of 50 and 100 sites by six brick layers, and by staircases until they are
 as close, or for 48 layers; `--only preparations` leaves the evolutions out. The XXZ chains are
 antiferromagnets; a field on both end sites takes one of their two ordered states.
@@ -98,6 +99,48 @@ def _antiferromagnet(delta: float) -> dict[str, Any]:
     }
 
 
+# Of the XXZ chain: Delta, time, brick layers.
+CONSERVING = ((0.5, 1.0, 9), (0.5, 1.0, 11), (1.0, 1.0, 9))
+
+
+def conserving(num_qubits: int) -> list[dict[str, Any]]:
+    """Fit su4 for 40 evaluations, and u1 until it is as close; return a row for each."""
+    rows = []
+    for delta, time, layers in CONSERVING:
+        goal = 1e-9
+        for block in ("su4", "u1"):
+            for _ in range(2):  # the second one finds its code compiled
+                result = compile_evolution(
+                    {"model": "xxz_chain", "num_qubits": num_qubits, "delta": delta},
+                    time,
+                    initial_state="neel",
+                    overlap="exact",
+                    ansatz={"block": block, "layers": layers},
+                    goal={"infidelity": goal},
+                    optimizer={"max_steps": 40 if block == "su4" else 200},
+                    target={"tolerance": 1e-3},
+                )
+            goal = result.certificate.infidelity
+            rows.append(
+                {
+                    "delta": delta,
+                    "time": time,
+                    "layers": layers,
+                    "target_bond": result.target.mps.max_bond,
+                    "block": block,
+                    "infidelity": goal,
+                    "evaluations": result.optimum.evaluations,
+                    "parameters": result.optimum.state.gradient.size,
+                    "optimize_seconds": result.seconds["optimize"],
+                }
+            )
+            print(json.dumps(rows[-1]), flush=True)
+        ratio = rows[-2]["optimize_seconds"] / rows[-1]["optimize_seconds"]
+        rows[-1]["times_faster"] = ratio
+        print(f"u1 is {ratio:.1f} times as fast", flush=True)
+    return rows
+
+
 # Name, Hamiltonian, bond dimension of the ground state, evaluations for one of --max-steps.
 STATES: tuple[tuple[str, dict[str, Any], int, int], ...] = (
     ("Heisenberg", {"model": "heisenberg_chain", "num_qubits": 50}, 32, 2),
@@ -175,12 +218,14 @@ def main() -> None:
     parser.add_argument("--num-qubits", type=int, default=50)
     parser.add_argument("--max-steps", type=int, default=100)
     parser.add_argument("--output", type=Path, default=Path("bench-blocks.json"))
-    parser.add_argument("--only", choices=("evolutions", "preparations"))
+    parser.add_argument("--only", choices=("evolutions", "conserving", "preparations"))
     options = parser.parse_args()
     report: dict[str, Any] = {}
-    if options.only != "preparations":
+    if options.only in (None, "evolutions"):
         report |= _evolutions(options)
-    if options.only != "evolutions":
+    if options.only in (None, "conserving"):
+        report["conserving"] = conserving(options.num_qubits)
+    if options.only in (None, "preparations"):
         report["preparations"] = preparations(options.max_steps)
     options.output.write_text(json.dumps(report, indent=2) + "\n")
 

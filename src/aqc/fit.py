@@ -6,7 +6,7 @@ coarser goal begin in it; double precision takes over where rounding stops the f
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from aqc import overlap
 from aqc.ansatz import Ansatz
+from aqc.block_choice import has_sectors
 from aqc.blocks import BLOCKS
 from aqc.cost import choose_engine, is_brief, memory, padded_bond, work
 from aqc.errors import DivergenceError, TruncationError
@@ -146,7 +147,12 @@ def fit(
         True
     """
     shape = ansatz.num_qubits, ansatz.rows, target.max_bond
-    engine = choose_engine(*shape, overlap_method, operator=ansatz.is_operator)
+    engine = choose_engine(
+        *shape,
+        overlap_method,
+        operator=ansatz.is_operator,
+        sectors=has_sectors(ansatz.block, ansatz.state),
+    )
     run = partial(
         _fit_by,
         ansatz=ansatz,
@@ -277,9 +283,11 @@ def _compiled(
 ) -> Callable[[Any, np.ndarray], Any]:
     """Return the objective's evaluation, already compiled for these shapes."""
     settings = {"segments": bonds.segments} if bonds else {}
-    data = overlap.prepare(ansatz, target, engine, dtype, **settings)
     if objective == "flip":
+        # A flip leaves the sector.
+        data = overlap.prepare(replace(ansatz, block="su4"), target, engine, dtype, **settings)
         return FlipCost(ansatz, data, dtype, quick=quick)
+    data = overlap.prepare(ansatz, target, engine, dtype, **settings)
     point = nearest_point(ansatz.blocks, ansatz.block).astype(dtype)
     still = np.zeros((len(point), BLOCKS[ansatz.block].num_parameters))
     options = {"objective": objective, "block": ansatz.block, "num_qubits": ansatz.num_qubits}
