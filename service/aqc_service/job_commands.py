@@ -84,7 +84,9 @@ def list_jobs(
         columns = (
             job.id,
             f"{job.state:10}",
-            f"{fields['num_qubits']:6d} qubits",
+            f"{'kernel':>13}"
+            if fields["kind"] == "kernel"
+            else f"{fields['num_qubits']:6d} qubits",
             "           -" if infidelity is None else f"{infidelity:12.3g}",
             _local(fields["created_at"]),
             fields["name"] or "",
@@ -130,8 +132,9 @@ def cancel(job_id: JobId, url: Url = DEFAULT_URL) -> None:
 def result(
     job_id: JobId,
     format: Annotated[
-        str, typer.Option("--format", "-f", help="qasm3, qasm2, qpy or json.")
-    ] = "qasm3",
+        str | None,
+        typer.Option("--format", "-f", help="qasm3, qasm2, qpy or json; of a kernel's job json."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File to write instead of standard output.")
     ] = None,
@@ -144,13 +147,13 @@ def result(
     ] = None,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Fetch the circuit of a job."""
-    if format not in ("qasm3", "qasm2", "qpy", "json"):
+    """Fetch the circuit of a job, or the answer of a kernel's job."""
+    if format not in (None, "qasm3", "qasm2", "qpy", "json"):
         raise InputError(f"--format must be qasm3, qasm2, qpy or json, but is {format}.")
     if out is None and format == "qpy" and sys.stdout.isatty():
         raise InputError("QPY is no text; name a file by --out.")
-    chosen: Format = format  # type: ignore[assignment]
     with _client(url) as client:
+        chosen: Format = format or _format_of(client.job(job_id))  # type: ignore[assignment]
         content = client.download(job_id, chosen, best_so_far=best_so_far, time_number=time_number)
     if out is None:
         sys.stdout.buffer.write(content)
@@ -201,10 +204,12 @@ def _told(job: Job, url: str) -> str:
     return "\n\n".join(parts)
 
 
+def _format_of(job: Job) -> Format:
+    return "json" if job.fields["kind"] == "kernel" else "qasm3"
+
+
 def _rows(job: Job, url: str) -> dict[str, str]:
     fields = job.fields
-    progress, best, outcome = (fields[name] or {} for name in ("progress", "best", "result"))
-    infidelity = _infidelity(fields)
     rows = {
         "job": job.id,
         "name": fields["name"],
@@ -212,6 +217,20 @@ def _rows(job: Job, url: str) -> dict[str, str]:
         "state": " ".join(filter(None, (job.state, fields["reason"]))),
         "message": fields["message"],
         "note": " ".join(fields["notes"]),
+        **(_of_kernel(fields) if fields["kind"] == "kernel" else _of_compile(job)),
+        "created": _local(fields["created_at"]),
+        "finished": fields["finished_at"] and _local(fields["finished_at"]),
+        "seconds": f"{fields['wall_seconds']:.1f}",
+        "page": f"{url.rstrip('/')}{fields['links']['page']}",
+    }
+    return {name: value for name, value in rows.items() if value}
+
+
+def _of_compile(job: Job) -> dict[str, Any]:
+    fields = job.fields
+    progress, best, outcome = (fields[name] or {} for name in ("progress", "best", "result"))
+    infidelity = _infidelity(fields)
+    return {
         "qubits": str(fields["num_qubits"]),
         "stage": None if job.is_finished else progress.get("stage"),
         "times": _times(fields),
@@ -223,12 +242,15 @@ def _rows(job: Job, url: str) -> dict[str, str]:
         and f"infidelity {outcome['trotter']['infidelity']:.3g}, depth "
         f"{outcome['trotter']['two_qubit_depth']}",
         "best so far": None if outcome or not best else _best(best),
-        "created": _local(fields["created_at"]),
-        "finished": fields["finished_at"] and _local(fields["finished_at"]),
-        "seconds": f"{fields['wall_seconds']:.1f}",
-        "page": f"{url.rstrip('/')}{fields['links']['page']}",
     }
-    return {name: value for name, value in rows.items() if value}
+
+
+def _of_kernel(fields: Any) -> dict[str, Any]:
+    asked, fraction = fields["problem"], (fields["progress"] or {}).get("fraction")
+    return {
+        "kernel": f"{asked['kernel']}, {asked['operation']}",
+        "done": None if fraction is None or fields["result"] else f"{fraction:.0%}",
+    }
 
 
 def _times(fields: Any) -> str | None:

@@ -17,7 +17,7 @@ from aqc.problem import Problem
 MOST_TIMES = 256
 # Of more times so many are estimated, and the seconds of those between are interpolated: a forecast
 # takes a tenth of a second.
-_MOST_ESTIMATED = 6
+_MOST_ESTIMATED = 4
 
 
 def read_problems(content: Mapping[str, Any]) -> tuple[Problem, ...]:
