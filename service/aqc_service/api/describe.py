@@ -120,11 +120,10 @@ def submission_schema() -> tuple[dict[str, Any], dict[str, Any]]:
     )
     schema["examples"] = [example["value"] for example in EXAMPLES.values()]
     schema["anyOf"].append({"required": ["hamiltonian", "times"]})
-    schema["not"] = {"required": ["time", "times"]}
     schema["properties"] |= {
         "times": {
-            "description": "Several times in place of `time`, each of them compiled from the one "
-            "before: growing in size, of one sign, none of them 0.",
+            "description": "Several times in place of `time` (never with it), each compiled from "
+            "the one before: growing in size, of one sign, none of them 0.",
             "type": "array",
             "minItems": 1,
             "maxItems": MOST_TIMES,
