@@ -4,6 +4,7 @@
 
 Evolutions: every type at the brick layers that fit into the CX depth of su4 with 3, 5 and 7 layers.
 Conserving: how long u1 and su4 take to the same infidelity, compiled code at hand.
+Shared: gates that the blocks of a layer share (`ansatz.tied`) beside free ones.
 Preparation: ground states of 50 and 100 sites by six brick layers, and by staircases until they are
 as close, or for 48 layers; `--only preparations` leaves the evolutions out. The XXZ chains are
 antiferromagnets; a field on both end sites takes one of their two ordered states.
@@ -12,6 +13,7 @@ antiferromagnets; a field on both end sites takes one of their two ordered state
 import argparse
 import json
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -22,11 +24,14 @@ runtime.limit_threads(None)
 
 from aqc.block_choice import chosen_block  # noqa: E402
 from aqc.compile import compile_evolution, compile_state  # noqa: E402
+from aqc.fit import fit  # noqa: E402
 from aqc.interop.fusion import from_zeros  # noqa: E402
 from aqc.interop.quimb import ground_state  # noqa: E402
 from aqc.interop.synthesis import synthesize, two_qubit_counts  # noqa: E402
 from aqc.problem import Problem  # noqa: E402
 from aqc.staircase import staircases  # noqa: E402
+from aqc.start import start_ansatz  # noqa: E402
+from aqc.targets import make_target  # noqa: E402
 
 DEPTHS = (3, 5, 7)  # brick layers of su4
 CX = {"su4": 3, "cx2": 2, "rzz": 2, "u1": 3}
@@ -141,6 +146,66 @@ def conserving(num_qubits: int) -> list[dict[str, Any]]:
     return rows
 
 
+# Name, Hamiltonian, time, initial state, brick layers, evaluations. Shared gates need alike cells.
+SHARED: tuple[tuple[str, dict[str, Any], float, str, int, int], ...] = (
+    (
+        "B1, Ising ring, g = 0.4",
+        {
+            "num_qubits": 10,
+            "terms": [["ZZ", [j, (j + 1) % 10], 1.0] for j in range(10)]
+            + [["X", [j], 0.4] for j in range(10)],
+        },
+        4.0,
+        "zeros",
+        11,
+        1000,
+    ),
+    *(
+        (
+            "XXZ chain",
+            {"model": "xxz_chain", "num_qubits": n, "delta": 0.5},
+            1.0,
+            "neel",
+            layers,
+            400,
+        )
+        for n, layers in ((50, 7), (50, 9), (200, 7))
+    ),
+)
+
+
+def shared() -> list[dict[str, Any]]:
+    """Fit with gates that blocks of a layer share, and with free ones; return a row for each."""
+    rows = []
+    for name, model, time, state, layers, evaluations in SHARED:
+        for tied in (True, False):
+            ansatz = {"layers": layers, "tied": tied}
+            problem = Problem.build(
+                model, time, initial_state=state, ansatz=ansatz, target={"tolerance": 1e-3}
+            )
+            target = make_target(problem).mps
+            first = start_ansatz(problem, target, layers)
+            for _ in range(2):  # the second one finds its code compiled
+                began = process_time()
+                found = fit(first, target, max_evaluations=evaluations, accuracy=1e-6)
+                spent = process_time() - began
+            rows.append(
+                {
+                    "case": name,
+                    "num_qubits": problem.num_qubits,
+                    "layers": layers,
+                    "tied": tied,
+                    "gates": len(first.gates),
+                    "parameters": found.optimum.state.gradient.size,
+                    "evaluations": found.optimum.evaluations,
+                    "infidelity": found.optimum.infidelity,
+                    "processor_seconds": spent,
+                }
+            )
+            print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
 # Name, Hamiltonian, bond dimension of the ground state, evaluations for one of --max-steps.
 STATES: tuple[tuple[str, dict[str, Any], int, int], ...] = (
     ("Heisenberg", {"model": "heisenberg_chain", "num_qubits": 50}, 32, 2),
@@ -218,13 +283,15 @@ def main() -> None:
     parser.add_argument("--num-qubits", type=int, default=50)
     parser.add_argument("--max-steps", type=int, default=100)
     parser.add_argument("--output", type=Path, default=Path("bench-blocks.json"))
-    parser.add_argument("--only", choices=("evolutions", "conserving", "preparations"))
+    parser.add_argument("--only", choices=("evolutions", "conserving", "shared", "preparations"))
     options = parser.parse_args()
     report: dict[str, Any] = {}
     if options.only in (None, "evolutions"):
         report |= _evolutions(options)
     if options.only in (None, "conserving"):
         report["conserving"] = conserving(options.num_qubits)
+    if options.only in (None, "shared"):
+        report["shared"] = shared()
     if options.only in (None, "preparations"):
         report["preparations"] = preparations(options.max_steps)
     options.output.write_text(json.dumps(report, indent=2) + "\n")
