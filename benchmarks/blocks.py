@@ -146,29 +146,15 @@ def conserving(num_qubits: int) -> list[dict[str, Any]]:
     return rows
 
 
-# Name, Hamiltonian, time, initial state, brick layers, evaluations. Shared gates need alike cells.
-SHARED: tuple[tuple[str, dict[str, Any], float, str, int, int], ...] = (
-    (
-        "B1, Ising ring, g = 0.4",
-        {
-            "num_qubits": 10,
-            "terms": [["ZZ", [j, (j + 1) % 10], 1.0] for j in range(10)]
-            + [["X", [j], 0.4] for j in range(10)],
-        },
-        4.0,
-        "zeros",
-        11,
-        1000,
-    ),
+XXZ = {"model": "xxz_chain", "delta": 0.5}
+ISING_RING = [["ZZ", [j, (j + 1) % 10], 1.0] for j in range(10)] + [
+    ["X", [j], 0.4] for j in range(10)
+]
+# Name, Hamiltonian, time, initial state, brick layers, evaluations, the target's tolerance.
+SHARED: tuple[tuple[str, dict[str, Any], float, str, int, int, float], ...] = (
+    ("B1, Ising ring", {"num_qubits": 10, "terms": ISING_RING}, 4.0, "zeros", 11, 1000, 1e-8),
     *(
-        (
-            "XXZ chain",
-            {"model": "xxz_chain", "num_qubits": n, "delta": 0.5},
-            1.0,
-            "neel",
-            layers,
-            400,
-        )
+        ("XXZ chain", {**XXZ, "num_qubits": n}, 1.0, "neel", layers, 400, 1e-3)
         for n, layers in ((50, 7), (50, 9), (200, 7))
     ),
 )
@@ -177,11 +163,11 @@ SHARED: tuple[tuple[str, dict[str, Any], float, str, int, int], ...] = (
 def shared() -> list[dict[str, Any]]:
     """Fit with gates that blocks of a layer share, and with free ones; return a row for each."""
     rows = []
-    for name, model, time, state, layers, evaluations in SHARED:
+    for name, model, time, state, layers, evaluations, tolerance in SHARED:
         for tied in (True, False):
             ansatz = {"layers": layers, "tied": tied}
             problem = Problem.build(
-                model, time, initial_state=state, ansatz=ansatz, target={"tolerance": 1e-3}
+                model, time, initial_state=state, ansatz=ansatz, target={"tolerance": tolerance}
             )
             target = make_target(problem).mps
             first = start_ansatz(problem, target, layers)
