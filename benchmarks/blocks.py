@@ -196,9 +196,9 @@ def shared() -> list[dict[str, Any]]:
 STATES: tuple[tuple[str, dict[str, Any], int, int], ...] = (
     ("Heisenberg", {"model": "heisenberg_chain", "num_qubits": 50}, 32, 2),
     ("Heisenberg", {"model": "heisenberg_chain", "num_qubits": 100}, 32, 2),
-    ("B11, XXZ, Delta = 1.2", _antiferromagnet(1.2), 48, 10),
-    ("B11, XXZ, Delta = 1.5", _antiferromagnet(1.5), 48, 10),
-    ("B11, XXZ, Delta = 2", _antiferromagnet(2.0), 48, 10),
+    ("XXZ, Delta = 1.2", _antiferromagnet(1.2), 48, 10),
+    ("XXZ, Delta = 1.5", _antiferromagnet(1.5), 48, 10),
+    ("XXZ, Delta = 2", _antiferromagnet(2.0), 48, 10),
     (
         "B12, J = 1 and 1/2",
         {"model": "alternating_heisenberg_chain", "num_qubits": 100, "j_even": 1.0, "j_odd": 0.5},
