@@ -62,11 +62,11 @@ def target_state() -> tuple[MPS, Row]:
 
 
 def brick_layers(state: MPS, max_steps: int) -> list[Row]:
-    """Compile with 3 to 9 layers."""
+    """Compile with 3 to 7 layers."""
     model = {"model": "xxz_chain", "num_qubits": SITES, "delta": DELTA}
     hamiltonian = Problem.build(model, 0.0).to_hamiltonian()
     rows = []
-    for layers in range(3, 10):
+    for layers in range(3, 8):
         began = process_time()
         result = compile_state(
             state,

@@ -311,7 +311,12 @@ def _seconds(problem: Problem, seen: Forecast, layers: int) -> float:
         seconds += problem.optimizer.max_steps * one
     simulated = _CERTIFY_PER_SQUARE * _circuit_bond(problem, seen, layers) ** 2
     seconds += n * layers / 2 * (_CERTIFY_PER_GATE + simulated * (n > _STATEVECTOR_QUBITS))
-    return _IMPORT + seconds / speed
+    return starting_seconds() + seconds / speed
+
+
+def starting_seconds() -> float:
+    """Return the wall time that a process takes once, whatever it compiles."""
+    return _IMPORT
 
 
 @functools.cache
