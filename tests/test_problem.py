@@ -56,7 +56,7 @@ FULL = {
         "circuit": None,
         "state": None,
     },
-    "ansatz": {"layers": 8, "order": 1, "block": "su4", "start": {"random": 3}},
+    "ansatz": {"layers": 8, "order": 1, "block": "su4", "start": {"random": 3}, "tied": False},
     "objective": "infidelity",
     "overlap": "dense",
     "optimizer": {"name": "optax_adam", "max_steps": 0},
@@ -100,7 +100,7 @@ def test_three_lines_suffice():
             "circuit": None,
             "state": None,
         },
-        "ansatz": {"layers": 9, "order": 2, "block": "su4", "start": None},
+        "ansatz": {"layers": 9, "order": 2, "block": "su4", "start": None, "tied": False},
         "objective": "log_density",
         "overlap": "auto",
         "optimizer": {"name": "riemannian_lbfgs", "max_steps": 200},
@@ -247,7 +247,7 @@ def schema_fields(schema):
 def test_the_schema_describes_every_field_by_example(mode):
     schema = Problem.model_json_schema(mode=mode)
     fields = list(schema_fields(schema))
-    assert len(fields) == 41
+    assert len(fields) == 42
     for name, field in fields:
         if "$ref" in field:  # a group is described where it is defined
             group = schema["$defs"][field["$ref"].removeprefix("#/$defs/")]

@@ -34,7 +34,7 @@ def evaluate_all(
     points: jax.Array,
     steps: jax.Array,
     data: overlap.Data,
-    ties: Ties | None,
+    ties: Ties | None = None,
     *,
     block: str,
     num_qubits: int,
