@@ -8,7 +8,8 @@ what the file holds of the others stays.
     S4           the same chain at n = 50, 17 and 25 layers: whole compiles
     S3           the same chain, n = 1000, 9 layers, by the exact scan
     catastrophe  B4: random XXZ couplings, n = 100, 3 layers, Haar-random starts
-    B5, B6, B7   Heisenberg chains beside published fidelities, see published.py
+    B5, B6       a turned ground state, evolved, beside published fidelities, see scattering.py
+    B7           Heisenberg chain, n = 9, beside published fidelities, see published.py
     B7-long      B7's chain at n = 50 and 100
     horizons     how long B7's chain can be evolved
     series       B7's chain at n = 50, t = 0.5 ... 4 in one job
@@ -33,8 +34,9 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 import jax
 import numpy as np
 from engine import best, neel, xxz
-from published import FERROMAGNET, b5, b6, b7, b7_long, horizons
+from published import FERROMAGNET, b7, b7_long, horizons
 from run import timed
+from scattering import B5, B6, scattering
 
 from aqc import overlap
 from aqc.ansatz import Ansatz
@@ -289,8 +291,8 @@ CASES: dict[str, Callable[..., list[Row]]] = {
     "S4": deep_chains,
     "S3": long_chain,
     "catastrophe": catastrophe,
-    "B5": b5,
-    "B6": b6,
+    "B5": partial(scattering, B5),
+    "B6": partial(scattering, B6),
     "B7": b7,
     "B7-long": b7_long,
     "horizons": horizons,
@@ -318,6 +320,9 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--output", type=Path, default=Path("bench-deep.json"))
     parser.add_argument("--seeds", type=int, nargs="+", default=range(5), help="of catastrophe")
+    parser.add_argument(
+        "--targets", choices=("steps", "exact"), default="steps", help="of B5 and B6"
+    )
     parser.add_argument("--num-qubits", type=int, default=50, help="of horizons and series")
     options = parser.parse_args()
     report: Row = json.loads(options.output.read_text()) if options.output.exists() else {}
@@ -325,6 +330,8 @@ def main() -> None:
     report["devices"] = [str(device) for device in jax.devices()]
     settings = {
         "catastrophe": {"seeds": options.seeds},
+        "B5": {"targets": options.targets},
+        "B6": {"targets": options.targets},
         "horizons": {"num_qubits": options.num_qubits},
         "series": {"num_qubits": options.num_qubits},
     }

@@ -258,7 +258,7 @@ def _fit_one(
         first, _ = best_start(random_starts(first, given), target, overlap_method=problem.overlap)
     shallower = [depth for depth in done if depth.layers < layers]
     names = ["own", *(name for name, _ in others)]
-    rivals = [ansatz for _, ansatz in others]
+    rivals = [ansatz.on(first.state) for _, ansatz in others]
     if shallower:
         best = min(shallower, key=lambda depth: depth.infidelity)
         names.append("shallower")
