@@ -2,7 +2,7 @@
 
 From Qiskit's tutorial "Simulate neutron scattering in quantum materials with quantum circuits"
 (after arXiv:2603.15608): a Heisenberg chain of 10 or 30 qubits, Rz(pi/2) on a middle one, k steps
-of 0.6. Its circuits contain the ground state's preparation and their CX depth counts it, as ours do.
+of 0.6. Its circuits prepare the ground state, too, and their CX depth counts that; so does ours.
 
 Two targets for each k: "steps", as published, is the prepared state after k steps of the
 second-order product formula; "exact" is the prepared state evolved by 0.6 k. At n = 30 both are
@@ -95,7 +95,7 @@ B6 = Case(
     30,
     9,
     {39: (1.0, 0.9994, 0.9944, 0.9853, 0.9747, 0.9590), 45: (0.9495, 0.9542, 0.9533, 0.9451)},
-    least=4e-5,
+    least=1e-3,
     share=0.6,
     max_steps=150,
 )
@@ -145,6 +145,7 @@ def turned_ground_state(case: Case, file: Path) -> float:
     state, _ = ground_state(case.hamiltonian)
     prepared = compile_state(
         list(state.tensors),
+        hamiltonian=case.hamiltonian,
         ansatz={"layers": case.preparation},
         goal={"infidelity": 1e-5},
         target={"tolerance": 1e-4},

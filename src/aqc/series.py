@@ -2,9 +2,10 @@
 
 The target of each time is the one before, evolved further, so that all targets together cost one
 long evolution; their errors add up, and each gets its share of the angle that the tolerance allows.
-A fit starts at its own start or at the circuit found for the time before, stretched or followed by
-product-formula layers, whichever has the highest fidelity. With `ansatz.layers` "auto" the search
-for the fewest layers begins at those that were needed before.
+A fit starts at its own start, at the circuit found for the time before, stretched or followed by
+product-formula layers, or where the circuits of the last two times lead, whichever has the highest
+fidelity. With `ansatz.layers` "auto" the search for the fewest layers begins at those that were
+needed before.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from aqc.lattice import evolve_state
 from aqc.problem import Problem
 from aqc.progress import Report
 from aqc.result import CompileResult
-from aqc.start import continued_in_time
+from aqc.start import continued_in_time, extrapolated
 from aqc.target import Target
 from aqc.targets import make_target
 
@@ -120,7 +121,7 @@ def compile_series(
                 problem,
                 progress=progress,
                 target=target,
-                warm=_warm(problem, before),
+                warm=_warm(problem, results[-2:]),
                 least=before.chosen.layers if before else 1,
             )
         )
@@ -137,18 +138,22 @@ def _check_schedule(problems: Sequence[Problem]) -> None:
 
 
 def _warm(
-    problem: Problem, before: CompileResult | None
+    problem: Problem, before: Sequence[CompileResult]
 ) -> Callable[[int], list[tuple[str, Ansatz]]] | None:
-    """Return the starts of a number of layers that an earlier time offers."""
-    if before is None:
+    """Return the starts of a number of layers that the last one or two times offer."""
+    if not before:
         return None
-    assert before.problem.time is not None
-    earlier, ansatz = before.problem.time, before.chosen.ansatz
+    times, ansatze = [result.problem.time for result in before], [r.chosen.ansatz for r in before]
     evolution = problem.evolution()
     assert evolution is not None
 
     def starts(layers: int) -> list[tuple[str, Ansatz]]:
-        found = continued_in_time(ansatz, earlier, *evolution, layers)
+        assert times[-1] is not None
+        found = continued_in_time(ansatze[-1], times[-1], *evolution, layers)
+        if len(times) > 1 and found:
+            assert times[0] is not None
+            ratio = (evolution[1] - times[1]) / (times[1] - times[0])
+            found.append(extrapolated(*ansatze, ratio).deepened(layers))
         return [("earlier", start) for start in found]
 
     return starts
