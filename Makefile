@@ -44,8 +44,8 @@ bench-deep: venv ## Deep circuits, long chains, long times (bench-deep.json); an
 bench-gpu: venv ## The evaluations of bench-deep on an accelerator that JAX has (bench-gpu.json)
 	JAX_PLATFORMS=$${JAX_PLATFORMS:-cuda} $(BIN)/python benchmarks/deep.py --cases batches evaluations --output bench-gpu.json
 
-bench-blocks: venv ## Compare block types at equal CX depth, and preparation with staircases of gates
-	$(BIN)/python benchmarks/blocks.py
+bench-blocks: venv $(VENV)-bench/.installed ## Compare block types at equal CX depth, and preparation with staircases of gates
+	$(BIN)/python benchmarks/blocks.py --addon-python $(VENV)-bench/bin/python
 
 bench-lattices: venv ## Rings, ladders, patches and farther couplings beside the best product formula
 	$(BIN)/python benchmarks/lattices.py

@@ -3,14 +3,15 @@
     python benchmarks/blocks.py [--num-qubits 50] [--output bench-blocks.json]
 
 Evolutions: every type at the brick layers that fit into the CX depth of su4 with 3, 5 and 7 layers.
-Preparation: ground states of 50 and 100 sites by six brick layers, and by staircases until they are
-as close, or for 48 layers; `--only preparations` leaves the evolutions out. The XXZ chains are
-antiferromagnets; a field on both end sites takes one of their two ordered states.
+Conserving: how long u1 and su4 take to the same infidelity, compiled code at hand.
+Shared: gates that the blocks of a layer share (`ansatz.tied`) beside free ones.
+Preparation: see preparation.py.
 """
 
 import argparse
 import json
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -19,25 +20,26 @@ from aqc import runtime
 
 runtime.limit_threads(None)
 
+from preparation import preparations  # noqa: E402
+
 from aqc.block_choice import chosen_block  # noqa: E402
-from aqc.compile import compile_evolution, compile_state  # noqa: E402
-from aqc.interop.fusion import from_zeros  # noqa: E402
-from aqc.interop.quimb import ground_state  # noqa: E402
-from aqc.interop.synthesis import synthesize, two_qubit_counts  # noqa: E402
+from aqc.compile import compile_evolution  # noqa: E402
+from aqc.fit import fit  # noqa: E402
 from aqc.problem import Problem  # noqa: E402
-from aqc.staircase import staircases  # noqa: E402
+from aqc.start import start_ansatz  # noqa: E402
+from aqc.targets import make_target  # noqa: E402
 
 DEPTHS = (3, 5, 7)  # brick layers of su4
-CX = {"su4": 3, "cx2": 2, "rzz": 2, "u1": 3}
+CX = {"su4": 3, "cx2": 2, "rzz": 2, "cx1": 1, "u1": 3}
 CASES: dict[str, tuple[dict[str, Any], float, str, tuple[str, ...]]] = {
-    "XXZ": ({"model": "xxz_chain", "delta": 0.5}, 0.5, "neel", ("su4", "u1", "cx2")),
-    "XY": ({"model": "xxz_chain", "delta": 0.0}, 0.5, "neel", ("su4", "u1", "cx2")),
-    "Ising": ({"model": "ising_chain", "g": 1.0}, 1.0, "zeros", ("su4", "cx2", "rzz")),
+    "XXZ": ({"model": "xxz_chain", "delta": 0.5}, 0.5, "neel", ("su4", "u1", "cx2", "cx1")),
+    "XY": ({"model": "xxz_chain", "delta": 0.0}, 0.5, "neel", ("su4", "u1", "cx2", "cx1")),
+    "Ising": ({"model": "ising_chain", "g": 1.0}, 1.0, "zeros", ("su4", "cx2", "rzz", "cx1")),
     "tilted Ising": (
         {"model": "ising_chain", "g": 0.9, "h": 0.5},
         1.5,
         "zeros",
-        ("su4", "cx2", "rzz"),
+        ("su4", "cx2", "rzz", "cx1"),
     ),
 }
 
@@ -89,29 +91,92 @@ def evolutions(num_qubits: int, max_steps: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _antiferromagnet(delta: float) -> dict[str, Any]:
-    return {
-        "model": "xxz_chain",
-        "num_qubits": 50,
-        "delta": delta,
-        "field": [1.0, *[0.0] * 48, -1.0],
-    }
+# Of the XXZ chain: Delta, time, brick layers.
+CONSERVING = ((0.5, 1.0, 9), (0.5, 1.0, 11), (1.0, 1.0, 9))
 
 
-# Name, Hamiltonian, bond dimension of the ground state, evaluations for one of --max-steps.
-STATES: tuple[tuple[str, dict[str, Any], int, int], ...] = (
-    ("Heisenberg", {"model": "heisenberg_chain", "num_qubits": 50}, 32, 2),
-    ("Heisenberg", {"model": "heisenberg_chain", "num_qubits": 100}, 32, 2),
-    ("B11, XXZ, Delta = 1.2", _antiferromagnet(1.2), 48, 10),
-    ("B11, XXZ, Delta = 1.5", _antiferromagnet(1.5), 48, 10),
-    ("B11, XXZ, Delta = 2", _antiferromagnet(2.0), 48, 10),
-    (
-        "B12, J = 1 and 1/2",
-        {"model": "alternating_heisenberg_chain", "num_qubits": 100, "j_even": 1.0, "j_odd": 0.5},
-        32,
-        10,
+def conserving(num_qubits: int) -> list[dict[str, Any]]:
+    """Fit su4 for 40 evaluations, and u1 until it is as close; return a row for each."""
+    rows = []
+    for delta, time, layers in CONSERVING:
+        goal = 1e-9
+        for block in ("su4", "u1"):
+            for _ in range(2):  # the second one finds its code compiled
+                result = compile_evolution(
+                    {"model": "xxz_chain", "num_qubits": num_qubits, "delta": delta},
+                    time,
+                    initial_state="neel",
+                    overlap="exact",
+                    ansatz={"block": block, "layers": layers},
+                    goal={"infidelity": goal},
+                    optimizer={"max_steps": 40 if block == "su4" else 200},
+                    target={"tolerance": 1e-3},
+                )
+            goal = result.certificate.infidelity
+            rows.append(
+                {
+                    "delta": delta,
+                    "time": time,
+                    "layers": layers,
+                    "target_bond": result.target.mps.max_bond,
+                    "block": block,
+                    "infidelity": goal,
+                    "evaluations": result.optimum.evaluations,
+                    "parameters": result.optimum.state.gradient.size,
+                    "optimize_seconds": result.seconds["optimize"],
+                }
+            )
+            print(json.dumps(rows[-1]), flush=True)
+        ratio = rows[-2]["optimize_seconds"] / rows[-1]["optimize_seconds"]
+        rows[-1]["times_faster"] = ratio
+        print(f"u1 is {ratio:.1f} times as fast", flush=True)
+    return rows
+
+
+XXZ = {"model": "xxz_chain", "delta": 0.5}
+ISING_RING = [["ZZ", [j, (j + 1) % 10], 1.0] for j in range(10)] + [
+    ["X", [j], 0.4] for j in range(10)
+]
+# Name, Hamiltonian, time, initial state, brick layers, evaluations, the target's tolerance.
+SHARED: tuple[tuple[str, dict[str, Any], float, str, int, int, float], ...] = (
+    ("B1, Ising ring", {"num_qubits": 10, "terms": ISING_RING}, 4.0, "zeros", 11, 1000, 1e-8),
+    *(
+        ("XXZ chain", {**XXZ, "num_qubits": n}, 1.0, "neel", layers, 400, 1e-3)
+        for n, layers in ((50, 7), (50, 9), (200, 7))
     ),
 )
+
+
+def shared() -> list[dict[str, Any]]:
+    """Fit with gates that blocks of a layer share, and with free ones; return a row for each."""
+    rows = []
+    for name, model, time, state, layers, evaluations, tolerance in SHARED:
+        for tied in (True, False):
+            ansatz = {"layers": layers, "tied": tied}
+            problem = Problem.build(
+                model, time, initial_state=state, ansatz=ansatz, target={"tolerance": tolerance}
+            )
+            target = make_target(problem).mps
+            first = start_ansatz(problem, target, layers)
+            for _ in range(2):  # the second one finds its code compiled
+                began = process_time()
+                found = fit(first, target, max_evaluations=evaluations, accuracy=1e-6)
+                spent = process_time() - began
+            rows.append(
+                {
+                    "case": name,
+                    "num_qubits": problem.num_qubits,
+                    "layers": layers,
+                    "tied": tied,
+                    "gates": len(first.gates),
+                    "parameters": found.optimum.state.gradient.size,
+                    "evaluations": found.optimum.evaluations,
+                    "infidelity": found.optimum.infidelity,
+                    "processor_seconds": spent,
+                }
+            )
+            print(json.dumps(rows[-1]), flush=True)
+    return rows
 
 
 # u1 lies on top of su4.
@@ -133,55 +198,24 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     figure.savefig(path)
 
 
-def preparations(max_steps: int) -> list[dict[str, Any]]:
-    """Prepare ground states with both methods; return a row for each state."""
-    rows = []
-    for name, model, max_bond, times in STATES:
-        hamiltonian = Problem.build(model, 0.0).to_hamiltonian()
-        state, energy = ground_state(hamiltonian, max_bond=max_bond)
-        result = compile_state(
-            state,
-            hamiltonian=hamiltonian,
-            ansatz={"layers": 6},
-            goal={"infidelity": 1e-6},
-            optimizer={"max_steps": times * max_steps},
-        )
-        infidelity = result.certificate.infidelity
-        found = staircases(state, infidelity=infidelity, most=48)
-        gates, depth = two_qubit_counts(synthesize(from_zeros(found.circuit())).circuit)
-        rows.append(
-            {
-                "state": name,
-                "num_qubits": state.num_qubits,
-                "energy": energy,
-                "max_bond": state.max_bond,
-                "fidelity": 1 - infidelity,
-                "cx_depth": result.two_qubit_depth,
-                "cx": result.two_qubit_gates,
-                "staircases": len(found.layers),
-                "staircase_fidelity": 1 - found.infidelities[-1],
-                "staircase_depth": depth,
-                "staircase_cx": gates,
-                "depth_ratio": depth / result.two_qubit_depth,
-            }
-        )
-        print(json.dumps(rows[-1]), flush=True)
-    return rows
-
-
 def main() -> None:
     """Run everything, print tables and write a JSON file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--num-qubits", type=int, default=50)
-    parser.add_argument("--max-steps", type=int, default=100)
+    parser.add_argument("--max-steps", type=int, default=300)
     parser.add_argument("--output", type=Path, default=Path("bench-blocks.json"))
-    parser.add_argument("--only", choices=("evolutions", "preparations"))
+    parser.add_argument("--only", choices=("evolutions", "conserving", "shared", "preparations"))
+    parser.add_argument("--addon-python", help="of an environment with benchmarks/requirements.txt")
     options = parser.parse_args()
     report: dict[str, Any] = {}
-    if options.only != "preparations":
+    if options.only in (None, "evolutions"):
         report |= _evolutions(options)
-    if options.only != "evolutions":
-        report["preparations"] = preparations(options.max_steps)
+    if options.only in (None, "conserving"):
+        report["conserving"] = conserving(options.num_qubits)
+    if options.only in (None, "shared"):
+        report["shared"] = shared()
+    if options.only in (None, "preparations"):
+        report["preparations"] = preparations(options.addon_python)
     options.output.write_text(json.dumps(report, indent=2) + "\n")
 
 

@@ -2,11 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from aqc.compile import compile_evolution
 from aqc.errors import InputError
-from aqc.series import compile_times, problems_of
+from aqc.estimate import estimate, starting_seconds
+from aqc.series import Reached, compile_each, compile_times
+from aqc.times import estimate_times, read_problems
 from command_line import call, refused
 
 MODEL = {"model": "xxz_chain", "num_qubits": 6, "delta": 0.5}
@@ -51,12 +54,38 @@ def test_a_warm_start_is_taken_where_it_is_the_best_and_saves_evaluations():
 )
 def test_times_that_do_not_grow_are_refused(times, said):
     with pytest.raises(InputError, match=said):
-        problems_of({"hamiltonian": MODEL, "times": times})
+        read_problems({"hamiltonian": MODEL, "times": times})
 
 
 def test_time_and_times_exclude_each_other():
     with pytest.raises(InputError, match="either `time` or `times`"):
-        problems_of({"hamiltonian": MODEL, "times": [0.5], "time": 0.5})
+        read_problems({"hamiltonian": MODEL, "times": [0.5], "time": 0.5})
+
+
+def test_a_series_goes_on_where_an_earlier_process_left_it():
+    asked = read_problems({"hamiltonian": MODEL, "times": [0.3, 0.5, 0.6], "ansatz": {"layers": 3}})
+    whole = list(compile_each(asked))
+    _, reached = whole[1]
+    told = []
+    again = Reached.restored(reached.arrays())
+    ((last, end),) = compile_each(asked, progress=told.append, before=again)
+    unbroken, _ = whole[2]
+    assert np.array_equal(last.chosen.ansatz.blocks, unbroken.chosen.ansatz.blocks)
+    assert last.certificate == unbroken.certificate
+    assert end.evaluations == whole[2][1].evaluations > reached.evaluations
+    assert {(event.time, event.time_number, event.time_count) for event in told} == {(0.6, 3, 3)}
+    assert min(event.evaluations for event in told) == reached.evaluations
+    assert list(compile_each(asked, before=end)) == []
+
+
+def test_an_estimate_counts_all_times():
+    asked = read_problems({"hamiltonian": MODEL, "times": [0.1 * k for k in range(1, 21)]})
+    told, alone = estimate_times(asked), [estimate(problem) for problem in asked]
+    working = [one.seconds - starting_seconds() for one in alone]
+    expected = starting_seconds() + sum(working)
+    assert told.seconds == pytest.approx(expected, rel=0.05)
+    assert told.memory_bytes >= max(one.memory_bytes for one in alone)
+    assert estimate_times(asked[:1]) == alone[0]
 
 
 @pytest.mark.slow
@@ -71,4 +100,5 @@ def test_the_command_line_writes_a_directory_for_each_time(tmp_path):
     for row in rows:
         result = json.loads((tmp_path / "out" / row["directory"] / "result.json").read_text())
         assert result["infidelity"] == row["infidelity"]
-    assert refused(call("estimate", problem), "`times` is for `aqc compile`")
+    target = call("target", problem, "--out", tmp_path / "target.npz")
+    assert refused(target, "`times` is for `aqc compile`")

@@ -17,19 +17,19 @@ MEDIA_TYPES = {
 }
 
 
-def collect(job_id: str, directory: Path, jobs_dir: Path) -> list[Artifact]:
+def collect(job_id: str, directory: Path, jobs_dir: Path, prefix: str = "") -> list[Artifact]:
     """Sync all files of a directory and describe them.
 
     Args:
         directory: Under `jobs_dir`; may be missing.
+        prefix: What their names among the artifacts begin with.
 
     Returns:
         One record for each file, by name.
     """
     if not directory.is_dir():
         return []
-    files = sorted(path for path in directory.iterdir() if path.is_file())
-    found = [_describe(job_id, path, jobs_dir) for path in files]
+    found = [_describe(job_id, path, jobs_dir, prefix) for path in _files(directory)]
     for folder in (directory, *directory.parents):
         sync_directory(folder)
         if folder == jobs_dir:
@@ -37,14 +37,27 @@ def collect(job_id: str, directory: Path, jobs_dir: Path) -> list[Artifact]:
     return found
 
 
-def _describe(job_id: str, path: Path, jobs_dir: Path) -> Artifact:
+def sync_files(directory: Path) -> None:
+    """Make sure that the files of a directory are on disk, and their names."""
+    for path in _files(directory):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    for folder in (directory, *directory.parents[:2]):
+        sync_directory(folder)
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(path for path in directory.iterdir() if path.is_file())
+
+
+def _describe(job_id: str, path: Path, jobs_dir: Path, prefix: str) -> Artifact:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
         size = os.fstat(file.fileno()).st_size
     return Artifact(
         job_id=job_id,
-        name=path.name,
+        name=prefix + path.name,
         size=size,
         sha256=digest,
         media_type=MEDIA_TYPES.get(path.suffix, "application/octet-stream"),

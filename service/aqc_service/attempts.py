@@ -1,6 +1,6 @@
 """What a worker does to jobs: take, report, finish, hand back; each by compare-and-set."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -67,6 +67,8 @@ class Attempts:
         peak_bytes: int = 0,
         points: Iterable[Iterable[float]] = (),
         best: dict[str, Any] | None = None,
+        series: Sequence[dict[str, Any]] = (),
+        times: Sequence[dict[str, Any]] = (),
     ) -> bool:
         """Say how far the job is.
 
@@ -77,6 +79,8 @@ class Attempts:
             peak_bytes: Most memory so far; 0 where nobody looked.
             points: Pairs (evaluations, infidelity) since the last report.
             best: The best circuit so far, if there is a new one.
+            series: The times that are done, of a job with several.
+            times: Those of them that were done since the last report.
 
         Returns:
             Whether this attempt is still the current one.
@@ -90,6 +94,9 @@ class Attempts:
         if best is not None:
             values["best"] = best
         data = {**progress, "points": [list(point) for point in points]}
+        if times:
+            values["series"] = list(series)
+            data["times"] = list(times)
         return self._change(job, values, "progress", data)
 
     def tell(self, job: Job, text: str) -> bool:

@@ -9,13 +9,16 @@ import numpy as np
 from aqc.problem import Problem
 
 
-def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+def write_best(
+    directory: Path, problem: Problem, arrays: dict[str, np.ndarray], name: str = "best"
+) -> dict[str, Any]:
     """Write the circuit of an optimizer's state.
 
     Args:
         directory: The attempt's directory; the files go to a new one in it.
         arrays: As `Ansatz.frame` gives them, and `aqc.optimize.State.arrays` or, where the
             optimizer has not begun, `blocks`.
+        name: What the new directory's name begins with.
 
     Returns:
         {infidelity, evaluations, directory}; the infidelity is the optimizer's, not certified,
@@ -45,7 +48,7 @@ def write_best(directory: Path, problem: Problem, arrays: dict[str, np.ndarray])
         swaps=problem.mode == "state",
     ).circuit
     gates, depth = two_qubit_counts(circuit)
-    stage = directory / f"best-{ansatz.layers}-{best['evaluations']}"
+    stage = directory / f"{name}-{ansatz.layers}-{best['evaluations']}"
     stage.mkdir(exist_ok=True)
     (stage / "circuit.qasm").write_text(qasm.to_qasm3(circuit))
     (stage / "circuit.qasm2").write_text(qasm.to_qasm2(circuit))

@@ -17,7 +17,7 @@ from aqc_service.child import Orders, Reporter, Stopped
 from aqc_service.protocol import LIBRARIES_MEMORY, Task
 
 _REPORT_SECONDS = 0.1
-_KEPT = ("target", "state", "sweep")
+_KEPT = ("target", "state", "sweep", "reached")
 _SUMMARY = (
     "num_qubits",
     "layers",
@@ -57,17 +57,27 @@ def run(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     from aqc.compile import compile_problem
     from aqc.output import write_result
 
-    problem = Problem.from_json(task.problem)
-    if problem.ansatz.layers == "auto":  # goes as deep as memory goes: no further than here
-        problem = problem.within_memory((task.memory_bytes + LIBRARIES_MEMORY) / 1e9)
+    problem = within_task(Problem.from_json(task.problem), task)
     directory = Path(task.directory)
-    kept = _Kept(task, problem, reporter, orders)
+    kept = Kept(task, problem, reporter, orders)
     adopt([Path(path) / "checkpoint" for path in task.earlier], directory / "checkpoint", reporter)
-    steps = _Steps(reporter, orders, kept)
+    steps = Steps(reporter, orders, kept)
     result = compile_problem(problem, progress=steps, checkpoint=kept)
-    reporter.send("progress", stage="write", fraction=None, **steps.newest)
+    steps.tell_writing()
     write_result(directory / "out", result, problem, draw=False)
-    full = result.to_dict()
+    return summarize(result.to_dict())
+
+
+def within_task(problem: Problem, task: Task) -> Problem:
+    """Return the problem as the task's memory allows it."""
+    if problem.ansatz.layers != "auto":
+        return problem
+    # It goes as deep as memory goes: no further than here.
+    return problem.within_memory((task.memory_bytes + LIBRARIES_MEMORY) / 1e9)
+
+
+def summarize(full: dict[str, Any]) -> dict[str, Any]:
+    """Return what the database keeps of the content of result.json."""
     optimizer = {name: full["optimizer"][name] for name in ("name", "status", "evaluations")}
     return {name: full[name] for name in _SUMMARY} | optimizer | _largest_errors(full)
 
@@ -81,14 +91,29 @@ def _largest_errors(full: dict[str, Any]) -> dict[str, Any]:
     return {"observables": {"energy": found["energy"], **largest}}
 
 
-class _Kept(Checkpoints):
+class Kept(Checkpoints):
     """Checkpoints that also write the circuit of what they keep, the first and last ones at once.
 
     So a job that is stopped has a circuit from the moment that its target exists, and a job that
     dies in the certificate does not optimize again.
+
+    Args:
+        task: Tells the directory and how often.
+        problem: What is compiled.
+        reporter: Hears of circuits.
+        orders: Whether to leave.
+        time_number: Which one it is of a series.
     """
 
-    def __init__(self, task: Task, problem: Problem, reporter: Reporter, orders: Orders):
+    def __init__(
+        self,
+        task: Task,
+        problem: Problem,
+        reporter: Reporter,
+        orders: Orders,
+        time_number: int | None = None,
+    ):
+        self._time_number = time_number
         self._attempt_directory = Path(task.directory)
         super().__init__(
             self._attempt_directory / "checkpoint", problem.to_json(), task.checkpoint_seconds
@@ -130,25 +155,32 @@ class _Kept(Checkpoints):
         infidelity = arrays["history"][-1, 1] if "history" in arrays else math.inf
         if infidelity <= self._best:
             self._best = infidelity
-            best = write_best(self._attempt_directory, self._asked, arrays)
-            self._reporter.send("best", **best)
+            name = "best" if self._time_number is None else f"best-{self._time_number}"
+            best = write_best(self._attempt_directory, self._asked, arrays, name)
+            self._reporter.send("best", **best, time_number=self._time_number)
 
 
-class _Steps:
-    """Takes the compile's progress: passes it on, and stops the compile when ordered."""
+class Steps:
+    """Takes the compile's progress: passes it on, and stops the compile when ordered.
 
-    def __init__(self, reporter: Reporter, orders: Orders, kept: _Kept):
-        self._reporter, self._orders, self._kept = reporter, orders, kept
+    Attributes:
+        kept: Of the compile that goes on.
+    """
+
+    def __init__(self, reporter: Reporter, orders: Orders, kept: Kept | None = None):
+        self.kept = kept
+        self._reporter, self._orders = reporter, orders
         self._reported, self._stage = 0.0, ""
         self._points: list[tuple[int, float]] = []
-        self.newest: dict[str, Any] = {"evaluations": 0, "infidelity": None}
+        self._newest: dict[str, Any] = {"evaluations": 0, "infidelity": None}
 
     def __call__(self, progress: Progress) -> None:
         """Take one report; called between two steps of the compile."""
+        assert self.kept is not None
         if progress.stage == "certify" and self._stage != "certify":
-            self._kept.complete()
+            self.kept.complete()
         # A step of the optimizer was kept before it is reported, if the order came before that.
-        if self._orders.to_leave and (self._kept.is_final or progress.stage != "optimize"):
+        if self._orders.to_leave and (self.kept.is_final or progress.stage != "optimize"):
             raise Stopped
         now = time.monotonic()
         if progress.stage == "optimize" and progress.infidelity is not None:
@@ -159,14 +191,21 @@ class _Steps:
         if self._orders.finish.is_set() and progress.stage == "optimize":
             raise KeyboardInterrupt  # the optimizer then ends with its best
 
+    def tell_writing(self) -> None:
+        """Say that the result is being written."""
+        self._reporter.send("progress", stage="write", fraction=None, **self._newest)
+
     def _send(self, progress: Progress) -> None:
-        self.newest = {"evaluations": progress.evaluations, "infidelity": progress.infidelity}
+        self._newest = {"evaluations": progress.evaluations, "infidelity": progress.infidelity}
+        if progress.time_number is not None:
+            which = ("time", "time_number", "time_count")
+            self._newest |= {name: getattr(progress, name) for name in which}
         self._reporter.send(
             "progress",
             stage=progress.stage,
             fraction=progress.fraction,
             points=self._points,
-            **self.newest,
+            **self._newest,
         )
         self._points = []
 

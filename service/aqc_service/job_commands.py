@@ -84,7 +84,9 @@ def list_jobs(
         columns = (
             job.id,
             f"{job.state:10}",
-            f"{fields['num_qubits']:6d} qubits",
+            f"{'kernel':>13}"
+            if fields["kind"] == "kernel"
+            else f"{fields['num_qubits']:6d} qubits",
             "           -" if infidelity is None else f"{infidelity:12.3g}",
             _local(fields["created_at"]),
             fields["name"] or "",
@@ -100,7 +102,7 @@ def show(job_id: JobId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None
     if as_json:
         typer.echo(json.dumps(dict(job.fields), indent=2))
         return
-    typer.echo(console.table(_rows(job, url)))
+    typer.echo(_told(job, url))
 
 
 @app.command()
@@ -130,24 +132,29 @@ def cancel(job_id: JobId, url: Url = DEFAULT_URL) -> None:
 def result(
     job_id: JobId,
     format: Annotated[
-        str, typer.Option("--format", "-f", help="qasm3, qasm2, qpy or json.")
-    ] = "qasm3",
+        str | None,
+        typer.Option("--format", "-f", help="qasm3, qasm2, qpy or json; of a kernel's job json."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File to write instead of standard output.")
     ] = None,
     best_so_far: Annotated[
         bool, typer.Option("--best-so-far", help="Also of a job that is not finished.")
     ] = False,
+    time_number: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of a job with several times: which one, the last without it."),
+    ] = None,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Fetch the circuit of a job."""
-    if format not in ("qasm3", "qasm2", "qpy", "json"):
+    """Fetch the circuit of a job, or the answer of a kernel's job."""
+    if format not in (None, "qasm3", "qasm2", "qpy", "json"):
         raise InputError(f"--format must be qasm3, qasm2, qpy or json, but is {format}.")
     if out is None and format == "qpy" and sys.stdout.isatty():
         raise InputError("QPY is no text; name a file by --out.")
-    chosen: Format = format  # type: ignore[assignment]
     with _client(url) as client:
-        content = client.download(job_id, chosen, best_so_far=best_so_far)
+        chosen: Format = format or _format_of(client.job(job_id))  # type: ignore[assignment]
+        content = client.download(job_id, chosen, best_so_far=best_so_far, time_number=time_number)
     if out is None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
@@ -184,15 +191,25 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _finish(job: Job, url: str) -> None:
-    typer.echo(console.table(_rows(job, url)), err=True)
+    typer.echo(_told(job, url), err=True)
     if job.state != "succeeded":
         raise typer.Exit(_FAILED)
 
 
+def _told(job: Job, url: str) -> str:
+    """Return a job for people, with a row for each of several times."""
+    parts = [console.table(_rows(job, url))]
+    if job.fields["series"]:
+        parts.append(console.series_table(job.fields["series"]))
+    return "\n\n".join(parts)
+
+
+def _format_of(job: Job) -> Format:
+    return "json" if job.fields["kind"] == "kernel" else "qasm3"
+
+
 def _rows(job: Job, url: str) -> dict[str, str]:
     fields = job.fields
-    progress, best, outcome = (fields[name] or {} for name in ("progress", "best", "result"))
-    infidelity = _infidelity(fields)
     rows = {
         "job": job.id,
         "name": fields["name"],
@@ -200,16 +217,7 @@ def _rows(job: Job, url: str) -> dict[str, str]:
         "state": " ".join(filter(None, (job.state, fields["reason"]))),
         "message": fields["message"],
         "note": " ".join(fields["notes"]),
-        "qubits": str(fields["num_qubits"]),
-        "stage": None if job.is_finished else progress.get("stage"),
-        "infidelity": None if infidelity is None else f"{infidelity:.3g}",
-        "two-qubit gates": outcome
-        and f"{outcome['two_qubit_gates']}, depth {outcome['two_qubit_depth']}",
-        "best Trotter": outcome
-        and outcome["trotter"]
-        and f"infidelity {outcome['trotter']['infidelity']:.3g}, depth "
-        f"{outcome['trotter']['two_qubit_depth']}",
-        "best so far": None if outcome or not best else _best(best),
+        **(_of_kernel(fields) if fields["kind"] == "kernel" else _of_compile(job)),
         "created": _local(fields["created_at"]),
         "finished": fields["finished_at"] and _local(fields["finished_at"]),
         "seconds": f"{fields['wall_seconds']:.1f}",
@@ -218,10 +226,44 @@ def _rows(job: Job, url: str) -> dict[str, str]:
     return {name: value for name, value in rows.items() if value}
 
 
+def _of_compile(job: Job) -> dict[str, Any]:
+    fields = job.fields
+    progress, best, outcome = (fields[name] or {} for name in ("progress", "best", "result"))
+    infidelity = _infidelity(fields)
+    return {
+        "qubits": str(fields["num_qubits"]),
+        "stage": None if job.is_finished else progress.get("stage"),
+        "times": _times(fields),
+        "infidelity": None if infidelity is None else f"{infidelity:.3g}",
+        "two-qubit gates": outcome
+        and f"{outcome['two_qubit_gates']}, depth {outcome['two_qubit_depth']}",
+        "best Trotter": outcome
+        and outcome["trotter"]
+        and f"infidelity {outcome['trotter']['infidelity']:.3g}, depth "
+        f"{outcome['trotter']['two_qubit_depth']}",
+        "best so far": None if outcome or not best else _best(best),
+    }
+
+
+def _of_kernel(fields: Any) -> dict[str, Any]:
+    asked, fraction = fields["problem"], (fields["progress"] or {}).get("fraction")
+    return {
+        "kernel": f"{asked['kernel']}, {asked['operation']}",
+        "done": None if fraction is None or fields["result"] else f"{fraction:.0%}",
+    }
+
+
+def _times(fields: Any) -> str | None:
+    if fields["kind"] != "series":
+        return None
+    return f"{len(fields['series'])} of {len(fields['problem']['times'])} done"
+
+
 def _best(best: Any) -> str:
+    of_time = f"of time number {best['time_number']}: " if best["time_number"] else ""
     if best["infidelity"] is None:
-        return "where the optimization starts"
-    return f"infidelity {best['infidelity']:.3g}"
+        return f"{of_time}where the optimization starts"
+    return f"{of_time}infidelity {best['infidelity']:.3g}"
 
 
 def _infidelity(fields: Any) -> float | None:

@@ -182,9 +182,9 @@ class JobRunner:
                 job,
                 "succeeded",
                 reason="time_limit" if early else None,
-                message="The best circuit at 90 % of the wall time." if early else None,
+                message=_cut_short(outcome.result) if early else None,
                 result=outcome.result,
-                artifacts=self._files(job, "out"),
+                artifacts=[*self._files(job, "out"), *self._times(run)],
                 **spent,
             )
         if outcome.cause == "stale":
@@ -204,13 +204,27 @@ class JobRunner:
                 return self._attempts.lose(job, describe_exit(outcome.code), spent=spent)
             reason, message = outcome.failure
         return self._attempts.finish(
-            job, state, reason=reason, message=message, artifacts=self._best(job, outcome), **spent
+            job,
+            state,
+            reason=reason,
+            message=message,
+            artifacts=[*self._best(job, outcome), *self._times(run)],
+            **spent,
         )
 
     def _files(self, job: Job, name: str) -> list[Artifact]:
         jobs_dir = self._settings.jobs_dir
         directory = attempt_directory(jobs_dir, job.id, job.attempt) / name
         return self._kept.keep(collect(job.id, directory, jobs_dir))
+
+    def _times(self, run: Run) -> list[Artifact]:
+        """Return the files of the times that are done."""
+        jobs_dir = self._settings.jobs_dir
+        found = [
+            collect(run.job.id, jobs_dir / row["directory"], jobs_dir, f"time_{number}/")
+            for number, row in run.series.items()
+        ]
+        return self._kept.keep([artifact for files in found for artifact in files])
 
     def _best(self, job: Job, outcome: Outcome) -> list[Artifact]:
         """Return the files of the best circuit so far, of this attempt or an earlier one."""
@@ -219,3 +233,10 @@ class JobRunner:
             return []
         directory = (self._settings.jobs_dir / best["files"]["result.json"]).parent
         return self._kept.keep(collect(job.id, directory, self._settings.jobs_dir))
+
+
+def _cut_short(result: dict[str, Any]) -> str:
+    """Return what a result is that came at 90 % of the wall time."""
+    if "times" in result:
+        return f"What there was at 90 % of the wall time: the first {result['times']} of the times."
+    return "The best circuit at 90 % of the wall time."

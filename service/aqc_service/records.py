@@ -25,7 +25,9 @@ class Job:
         memory_bytes: Memory predicted.
         result: Summary of the result once there is one.
         best: {infidelity, evaluations, files: {name: path under the jobs directory}} of the best
-            circuit so far, or None.
+            circuit so far, or None; of a series also time_number, which time it is of.
+        series: Of a series the times that are done, as series.json has them, each with its number
+            and its directory under the jobs directory.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Job:
     worker_id: str | None
     result: dict[str, Any] | None
     best: dict[str, Any] | None
+    series: list[dict[str, Any]] | None
     retry_of: str | None
     idempotency_key: str | None
     request_id: str | None

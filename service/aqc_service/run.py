@@ -84,6 +84,8 @@ class Run:
         self._progress = self.job.progress or {}
         self._has_news = False
         self._best: dict[str, Any] | None = None
+        self.series = {row["number"]: row for row in self.job.series or ()}
+        self._new_times: list[dict[str, Any]] = []
         self._cpu_before = self._cpu = 0.0
         self._peak = 0
         self._left_before = 0.0  # bytes that the jobs before it left in the child
@@ -137,6 +139,11 @@ class Run:
             names = ("circuit.qasm", "circuit.qasm2", "circuit.qpy", "result.json")
             files = {name: str(directory / name) for name in names}
             self._best = self.outcome.best = {**message, "files": files}
+            self._has_news = True
+        elif kind == "time":
+            directory = self.directory / "out" / message.pop("directory")
+            self.series[message["number"]] = {**message, "directory": str(directory)}
+            self._new_times.append(message)
             self._has_news = True
         elif kind == "message":
             self._try(lambda: self.attempts.tell(self.job, message["text"]))
@@ -243,9 +250,15 @@ class Run:
         if not self._has_news:
             return
         self.attempts.report(
-            self.job, self._progress, points=self._points, best=self._best, **self.spent
+            self.job,
+            self._progress,
+            points=self._points,
+            best=self._best,
+            series=[self.series[number] for number in sorted(self.series)],
+            times=self._new_times,
+            **self.spent,
         )
-        self._points, self._has_news, self._best = [], False, None
+        self._points, self._new_times, self._has_news, self._best = [], [], False, None
 
 
 def describe_exit(code: int) -> str:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from aqc_service.database import StorageError, make_data_directory, open_engine, writing
 from aqc_service.settings import ServiceSettings
 
-HEAD = "0002"
+HEAD = "0003"
 _LOCK = 0x617163  # "aqc": one process migrates at a time
 
 

@@ -93,6 +93,7 @@ class ServiceSettings(BaseSettings):
 
     kinds: dict[str, str] = {
         "compile": "aqc_service.compile_job:run",
+        "series": "aqc_service.series_job:run",
         "kernel": "aqc_service.kernel_job:run",
     }
     """Kinds of jobs, each with the "module:function" that a child runs."""

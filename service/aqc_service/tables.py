@@ -56,6 +56,7 @@ job = sa.Table(
     sa.Column("worker_id", sa.String(32)),
     sa.Column("result", sa.JSON),
     sa.Column("best", sa.JSON),
+    sa.Column("series", sa.JSON),
     sa.Column("retry_of", sa.String(32)),
     sa.Column("idempotency_key", sa.String(255)),
     sa.Column("request_id", sa.String(64)),

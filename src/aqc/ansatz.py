@@ -15,6 +15,7 @@ from aqc.gates import preparation
 from aqc.hamiltonian import Hamiltonian
 from aqc.network import Network, lay_out
 from aqc.pieces import Pieces, colored, pair_gates
+from aqc.ties import Ties, tie
 from aqc.trotter import brick_layers
 
 
@@ -32,6 +33,7 @@ class Ansatz:
         blocks: Unitary matrices, shape (number of blocks, 4, 4).
         block: Name of the block type, a key of `aqc.blocks.BLOCKS`.
         colors: The pairs of each color; none for an open chain.
+        tied: Whether the blocks of a layer share one gate, as far as `aqc.ties.tie` says.
     """
 
     state: np.ndarray
@@ -39,6 +41,7 @@ class Ansatz:
     blocks: np.ndarray
     block: str = "su4"
     colors: Colors = ()
+    tied: bool = False
 
     @classmethod
     def from_trotter(
@@ -136,6 +139,22 @@ class Ansatz:
         """Number of layers of the brickwork that carries out the circuit."""
         return self.network.rows if self.colors else self.layers
 
+    @cached_property
+    def ties(self) -> Ties | None:
+        """Which blocks share a gate; None where none do."""
+        if not self.tied:
+            return None
+        return tie(self.pairs, self.num_qubits, around=bool(self.colors))
+
+    @property
+    def gates(self) -> np.ndarray:
+        """The gates that blocks share, shape (gates, 4, 4): all blocks where none do."""
+        return self.ties.gathered(self.blocks) if self.ties else self.blocks
+
+    def with_gates(self, gates: np.ndarray) -> "Ansatz":
+        """Return the same ansatz with other gates, shape (gates, 4, 4)."""
+        return self.with_blocks(self.ties.spread(gates) if self.ties else gates)
+
     def as_bricks(self) -> "Ansatz":
         """Return the same circuit as a brickwork, with swaps in its blocks."""
         if not self.colors:
@@ -156,18 +175,22 @@ class Ansatz:
             "colors": np.array(
                 [(c, *pair) for c, pairs in enumerate(self.colors) for pair in pairs], dtype=int
             ).reshape(-1, 3),
+            "tied": np.array(self.tied),
         }
 
     @classmethod
     def framed(cls, frame: dict[str, np.ndarray], blocks: np.ndarray) -> "Ansatz":
         """Return the ansatz of a `frame` with its blocks."""
-        # Frames that were kept before other lattices than chains were known have no colors.
+        # Frames that were kept by earlier versions have no colors, and are not tied.
         colored = frame.get("colors", np.empty((0, 3), int)).tolist()
         colors = tuple(
             tuple((a, b) for number, a, b in colored if number == c)
             for c in range(1 + max((number for number, _, _ in colored), default=-1))
         )
-        return cls(frame["product"], int(frame["layers"]), blocks, str(frame["block"]), colors)
+        layers, block = int(frame["layers"]), str(frame["block"])
+        return cls(
+            frame["product"], layers, blocks, block, colors, tied=bool(frame.get("tied", False))
+        )
 
     def deepened(self, layers: int) -> "Ansatz":
         """Return the same circuit with identity layers behind it, `layers` in all.

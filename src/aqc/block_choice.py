@@ -92,3 +92,17 @@ def conserves_magnetization(hamiltonian: Hamiltonian) -> bool:
         np.abs(fields * (1 - np.eye(2))).max(initial=0.0),
     )
     return bool(turned <= _ROUNDING * scale)
+
+
+def has_sectors(block: str, product: np.ndarray) -> bool:
+    """Return whether every bond's states can be told apart by their magnetization.
+
+    Args:
+        block: A key of `aqc.blocks.BLOCKS`, or "auto".
+        product: What the first layer meets, shape (n, 2), or (n, 2, 2) for operators.
+
+    Example:
+        >>> has_sectors("u1", np.eye(2)), has_sectors("u1", np.full((2, 2), 0.5**0.5))
+        (True, False)
+    """
+    return block == "u1" and product.ndim == 2 and bool((product == 0).any(axis=1).all())

@@ -95,7 +95,7 @@ def compile_command(
     with _all_or_nothing(), refusals(_shown(problem)), display as report:
         from aqc.compile import compile_problem
 
-        if isinstance(settings, list):
+        if isinstance(settings, tuple):
             _compile_series(settings, out, report, target)
             return
         saved = None if target is None else _load_target(target)
@@ -186,11 +186,11 @@ def estimate(
     The time is an estimate from this machine's own speed, for all evaluations of the optimizer;
     most compiles reach their goal earlier.
     """
-    settings = _read_problem(problem)
+    settings = _read(problem)
     with refusals(_shown(problem)):
-        from aqc.estimate import estimate as predict
+        from aqc.times import estimate_times
 
-        told = predict(settings)
+        told = estimate_times(settings if isinstance(settings, tuple) else (settings,))
         fields = told.to_dict()
         typer.echo(json.dumps(fields, indent=2) if as_json else console.estimate_table(fields))
         told.check()
@@ -239,14 +239,14 @@ def main() -> None:
 def _read_problem(name: str) -> "Problem":
     """Read a problem of one time and set up the process for it."""
     settings = _read(name)
-    if isinstance(settings, list):
+    if isinstance(settings, tuple):
         with refusals(_shown(name)):
             raise InputError("`times` is for `aqc compile`; give one `time` here.", "/times")
     return settings
 
 
 def _compile_series(
-    problems: "list[Problem]", out: Path, report: "Report", target: Path | None
+    problems: "tuple[Problem, ...]", out: Path, report: "Report", target: Path | None
 ) -> None:
     """Compile one time after another, each into a directory of its own."""
     from aqc.series import compile_series
@@ -256,9 +256,9 @@ def _compile_series(
     rows: list[dict[str, Any]] = []
 
     def write(result: "CompileResult") -> None:
-        directory = out / f"time_{len(rows)}"
+        directory = out / f"time_{len(rows) + 1}"
         output.write_result(directory, result, result.problem)
-        rows.append(output.series_row(result, directory.name))
+        rows.append(output.series_row(result.to_dict(), directory.name))
         output.write_series(out, rows)
 
     last = compile_series(problems, progress=report, on_result=write)[-1]
@@ -267,7 +267,7 @@ def _compile_series(
         raise typer.Exit(INTERRUPTED)
 
 
-def _read(name: str) -> "Problem | list[Problem]":
+def _read(name: str) -> "Problem | tuple[Problem, ...]":
     """Read a problem and set up the process for it; to be called before NumPy is loaded."""
     with refusals(_shown(name)):
         try:
@@ -284,12 +284,12 @@ def _read(name: str) -> "Problem | list[Problem]":
         if form is not None:
             return Problem.from_dict(inline({"target": {form: name}}))
         content = parse_json(text)
-        if isinstance(content, dict) and "times" in content:
-            from aqc.series import problems_of
-
-            return problems_of(content, Path() if name == "-" else Path(name).parent)
         if isinstance(content, dict):
             content = inline(content, Path() if name == "-" else Path(name).parent)
+        if isinstance(content, dict) and "times" in content:
+            from aqc.times import read_problems
+
+            return read_problems(content)
         return Problem.from_dict(content)
 
 

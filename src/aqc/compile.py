@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from aqc.depths import Depth
 
+MakeTarget = Callable[[Callable[[float], None]], Target]
+
 # JAX, Qiskit and quimb take seconds to import, so they are imported inside the functions, where
 # that time is counted as a stage of its own; refusing a problem needs none of them.
 
@@ -157,7 +159,7 @@ def compile_problem(
     *,
     progress: Report | None = None,
     checkpoint: Path | Checkpoints | None = None,
-    target: Target | None = None,
+    target: Target | MakeTarget | None = None,
     warm: Callable[[int], Sequence[tuple[str, Ansatz]]] | None = None,
     least: int = 1,
 ) -> CompileResult:
@@ -167,7 +169,8 @@ def compile_problem(
         problem: What problem.json holds.
         progress: Called with a `Progress` as the compile goes on, after the work was kept.
         checkpoint: Directory to keep the work in, and to go on from.
-        target: From `make_target` or `Target.load`, for the same state; made when left out.
+        target: From `make_target` or `Target.load`, for the same state; or what makes it, given
+            whom to tell the fraction done; `make_target` when left out.
         warm: Returns more starts of a number of layers, with names; the best of all is taken.
             None: a long chain whose middle repeats has that of a shorter one's fit.
         least: Brick layers where the search for the fewest begins.
@@ -261,16 +264,20 @@ def _saved(settings: dict[str, Any]) -> tuple[dict[str, Any], Target | None]:
 
 
 def _target(
-    problem: Problem, report: Report, kept: Checkpoints | None, saved: Target | None
+    problem: Problem,
+    report: Report,
+    kept: Checkpoints | None,
+    given: Target | MakeTarget | None,
 ) -> Target:
     """Return the target that was given, the one kept from before, or a new one."""
-    if saved is not None:
-        check_target(saved, problem)
-        return saved
+    if isinstance(given, Target):
+        check_target(given, problem)
+        return given
     arrays = kept.load("target") if kept else None
     if arrays is not None:
         return Target.restored(arrays)
-    target = make_target(problem, lambda fraction: report(Progress("target", fraction)))
+    make = given or partial(make_target, problem)
+    target = make(lambda fraction: report(Progress("target", fraction)))
     if kept:
         kept.save("target", target.arrays())
     return target

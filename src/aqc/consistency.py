@@ -9,38 +9,32 @@ from aqc.errors import InputError
 from aqc.given import GivenCircuit
 
 
-def check_start(start: Any, num_qubits: int | None) -> None:
-    """Refuse a circuit as `ansatz.start` that has other qubits than the target.
+def check_ansatz(ansatz: Any, num_qubits: int | None, fields: Mapping[str, Any]) -> None:
+    """Refuse a circuit to start at of other qubits than the target's, and blocks that do not fit.
+
+    Args:
+        ansatz: `ansatz`.
+        num_qubits: Of the target, None where it was refused itself.
+        fields: The other fields of the problem, as far as they were accepted.
 
     Raises:
-        InputError: If it has.
+        InputError: If the start has other qubits, or the block type conserves where nothing is
+            conserved.
     """
+    start = ansatz.start
     if isinstance(start, GivenCircuit) and start.num_qubits != (num_qubits or start.num_qubits):
         raise InputError(
             f"`ansatz.start` must have {num_qubits} qubits, as the target has, but has "
             f"{start.num_qubits}.",
             "/ansatz/start",
         )
-
-
-def check_block_fits(block: str, start: Any, fields: Mapping[str, Any]) -> None:
-    """Refuse a conserving block type where nothing is conserved.
-
-    Args:
-        block: `ansatz.block`.
-        start: `ansatz.start`.
-        fields: The other fields of the problem, as far as they were accepted.
-
-    Raises:
-        InputError: If the block type does not go with them.
-    """
     if not {"hamiltonian", "time", "initial_state"} <= fields.keys():
         return  # one of them was refused itself
     given, state = fields["hamiltonian"], fields["initial_state"]
     evolved = None if fields["time"] is None else getattr(given, "hamiltonian", given)
     elsewhere = start is not None or isinstance(state, GivenCircuit)
     for hamiltonian in (evolved, *(piece for piece, _ in fields.get("schedule", ()))):
-        check_block(block, hamiltonian, starts_elsewhere=elsewhere)
+        check_block(ansatz.block, hamiltonian, starts_elsewhere=elsewhere)
 
 
 def check_flips(objective: str, ansatz: Any) -> None:
@@ -57,6 +51,11 @@ def check_flips(objective: str, ansatz: Any) -> None:
         raise InputError(
             '`objective` "flip" turns single qubits, which blocks "u1" cannot follow; use '
             '"log_density", or `ansatz.block` "su4".'
+        )
+    if objective == "flip" and ansatz is not None and ansatz.tied:
+        raise InputError(
+            '`objective` "flip" turns single qubits, which blocks that share gates '
+            '(`ansatz.tied`) cannot follow; use "log_density".'
         )
 
 

@@ -73,11 +73,17 @@ def describe(progress: "Progress") -> str:
         >>> describe(Progress("optimize", 0.1, 20, 0.0123))
         '20 evaluations, infidelity 0.0123'
     """
-    parts = [f"{progress.layers} layers"] if progress.layers else []
+    parts = [_which(progress)] if progress.time_number else []
+    parts += [f"{progress.layers} layers"] if progress.layers else []
     parts += [f"{progress.evaluations} evaluations"] if progress.evaluations else []
     if progress.infidelity is not None:
         parts.append(f"infidelity {_short(progress.infidelity)}")
     return ", ".join(parts)
+
+
+def _which(progress: "Progress") -> str:
+    """Return which of several times is being compiled."""
+    return f"time {progress.time_number} of {progress.time_count}"
 
 
 @contextlib.contextmanager
@@ -87,14 +93,16 @@ def stage_lines() -> Iterator["Report"]:
     Yields:
         The callback for `compile_problem`.
     """
-    seen: set[tuple[str, int | None]] = set()
+    seen: set[tuple[str, int | None, int | None]] = set()
 
     def report(progress: "Progress") -> None:
-        step = (progress.stage, progress.layers)
+        step = (progress.stage, progress.layers, progress.time_number)
         if step not in seen:
             seen.add(step)
             layers = f" {progress.layers} layers" if progress.layers else ""
-            typer.echo(f"aqc: {STAGES.get(progress.stage, progress.stage)}{layers}", err=True)
+            which = f" ({_which(progress)})" if progress.time_number else ""
+            stage = STAGES.get(progress.stage, progress.stage)
+            typer.echo(f"aqc: {stage}{layers}{which}", err=True)
 
     yield report
 
@@ -105,7 +113,7 @@ def json_lines() -> Iterator["Report"]:
 
     The fields are "stage", "evaluations" and "infidelity" so far (null before there is one), and
     "fraction" of the stage, in hundredths (null when unknown). Where several depths are fitted,
-    "layers" says which one.
+    "layers" says which one; of several times "time", "time_number" and "time_count" say which.
 
     Yields:
         The callback for `compile_problem`.
@@ -121,8 +129,9 @@ def json_lines() -> Iterator["Report"]:
             "infidelity": progress.infidelity,
             "fraction": fraction,
         }
-        if progress.layers is not None:
-            fields["layers"] = progress.layers
+        for name in ("layers", "time", "time_number", "time_count"):
+            if (value := getattr(progress, name)) is not None:
+                fields[name] = value
         line = json.dumps(fields)
         if line != last:
             typer.echo(line)

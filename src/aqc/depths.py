@@ -19,13 +19,13 @@ from aqc.checkpoint import Checkpoints
 from aqc.estimate import colors_of, deepest_layers
 from aqc.fit import fit
 from aqc.given import RandomStart
+from aqc.layer_counts import Layers
 from aqc.methods import method_named
 from aqc.mps import MPS
 from aqc.optimize import Optimum, State
 from aqc.problem import Problem
 from aqc.progress import Progress, Report
 from aqc.race import best_start
-from aqc.settings import Layers
 from aqc.start import random_starts
 
 Start = Callable[[int], Ansatz]

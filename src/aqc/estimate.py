@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from aqc.block_choice import has_sectors
 from aqc.coloring import Colors, layer_pairs
 from aqc.cost import MAX_DENSE_QUBITS, choose_engine, is_brief, memory, work
 from aqc.errors import InputError
@@ -249,7 +250,7 @@ def _needed(problem: Problem, seen: Forecast, layers: int) -> float:
     n, chi, operator = problem.num_qubits, seen.bond, problem.mode == "unitary"
     target = (64.0 if operator else 32.0) * n * chi**2
     layers = _rows(n, colors_of(problem), layers)
-    engine = choose_engine(n, layers, chi, problem.overlap, operator=operator)
+    engine = _engine(problem, layers, chi)
     compiling = _COMPILING + (_COMPILING_PER_LAYER * layers if engine == "exact" else 0)
     if is_brief(n, layers, chi, engine, problem.optimizer.max_steps, operator=operator):
         compiling = _COMPILING_BRIEF
@@ -261,6 +262,24 @@ def _needed(problem: Problem, seen: Forecast, layers: int) -> float:
         2 * target + _COMPILED + _certifying(problem, seen, layers),
     ]
     return _LIBRARIES + max(phases) + _WRITING_PER_QUBIT * n
+
+
+def _engine(problem: Problem, rows: int, chi: int) -> str:
+    """Return the contraction engine that a fit takes."""
+    return choose_engine(
+        problem.num_qubits,
+        rows,
+        chi,
+        problem.overlap,
+        operator=problem.mode == "unitary",
+        sectors=_has_sectors(problem),
+    )
+
+
+def _has_sectors(problem: Problem) -> bool:
+    """Whether the fit goes by sectors of the magnetization."""
+    block = problem.ansatz.block
+    return block == "u1" and problem.mode == "state" and has_sectors(block, problem.product_state())
 
 
 def _certifying(problem: Problem, seen: Forecast, layers: int) -> float:
@@ -285,13 +304,19 @@ def _seconds(problem: Problem, seen: Forecast, layers: int) -> float:
     seconds = evolved * (_EVOLVE_PER_GATE + _EVOLVE_PER_SQUARE * chi**2 * (4 if operator else 1))
     for depth in depths:
         rows = _rows(n, colors_of(problem), depth)
-        engine = choose_engine(n, rows, chi, problem.overlap, operator=operator)
-        one = _EVALUATE_PER_PRODUCT * work(n, rows, chi, engine, operator=operator) + _EVALUATE
+        engine = _engine(problem, rows, chi)
+        settings = {"operator": operator, "sectors": _has_sectors(problem)}
+        one = _EVALUATE_PER_PRODUCT * work(n, rows, chi, engine, **settings) + _EVALUATE
         seconds += _COMPILE + _COMPILE_PER_LAYER * min(rows, 13)
         seconds += problem.optimizer.max_steps * one
     simulated = _CERTIFY_PER_SQUARE * _circuit_bond(problem, seen, layers) ** 2
     seconds += n * layers / 2 * (_CERTIFY_PER_GATE + simulated * (n > _STATEVECTOR_QUBITS))
-    return _IMPORT + seconds / speed
+    return starting_seconds() + seconds / speed
+
+
+def starting_seconds() -> float:
+    """Return the wall time that a process takes once, whatever it compiles."""
+    return _IMPORT
 
 
 @functools.cache

@@ -6,7 +6,7 @@ coarser goal begin in it; double precision takes over where rounding stops the f
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from aqc import overlap
 from aqc.ansatz import Ansatz
+from aqc.block_choice import has_sectors
 from aqc.blocks import BLOCKS
 from aqc.cost import choose_engine, is_brief, memory, padded_bond, work
 from aqc.errors import DivergenceError, TruncationError
@@ -148,12 +149,17 @@ def fit(
         True
     """
     shape = ansatz.num_qubits, ansatz.rows, target.max_bond
-    engine = choose_engine(*shape, overlap_method, operator=ansatz.is_operator)
+    engine = choose_engine(
+        *shape,
+        overlap_method,
+        operator=ansatz.is_operator,
+        sectors=has_sectors(ansatz.block, ansatz.state),
+    )
     run = partial(
         _fit_by,
         ansatz=ansatz,
         target=target,
-        rivals=rivals,
+        rivals=[replace(rival, tied=ansatz.tied) for rival in rivals],
         objective=objective,
         method=optimizer,
         max_evaluations=max_evaluations,
@@ -189,8 +195,7 @@ def _fit_by(
     """Do what `fit` does, with one contraction engine."""
     n, chi, operator = ansatz.num_qubits, target.max_bond, ansatz.is_operator
     if isinstance(method, str):
-        # What enters a block of an operator is mixed completely: its metric is the identity.
-        method = METHODS[method](None if operator else partial(fubini_study, ansatz))
+        method = METHODS[method](_metric(ansatz))
     plan = precisions(n, ansatz.rows, chi, engine, max_evaluations, accuracy, operator=operator)
     if resume is not None:
         plan = plan[plan.index(str(resume.point.dtype)) :]
@@ -210,13 +215,13 @@ def _fit_by(
             if rivals and not starts:
                 starts = _log_fidelities(step, [ansatz, *rivals], np.dtype(dtype))
                 ansatz = [ansatz, *rivals][int(np.argmax(starts))]
-            begun = nearest_point(ansatz.blocks, ansatz.block) if state is None else state.point
+            begun = nearest_point(ansatz.gates, ansatz.block) if state is None else state.point
             if bonds and not bonds.suffice(step, begun.astype(dtype)):
                 continue
             try:
                 optimum = minimize(
                     step,
-                    nearest_point(ansatz.blocks, ansatz.block).astype(dtype),
+                    nearest_point(ansatz.gates, ansatz.block).astype(dtype),
                     BLOCKS[ansatz.block].num_parameters,
                     method,
                     max_evaluations=max_evaluations,
@@ -240,17 +245,17 @@ def _fit_by(
             if optimum.status != "stalled":
                 break
             plan = plan[1:]
-    blocks = exact_matrices(optimum.state.point, ansatz.block)
+    gates = exact_matrices(optimum.state.point, ansatz.block)
     lost = bonds.lost if bonds else 0.0
-    return Fit(ansatz.with_blocks(blocks), optimum, engine, seconds, lost, starts)
+    return Fit(ansatz.with_gates(gates), optimum, engine, seconds, lost, starts)
 
 
 def _log_fidelities(
     step: Callable[[Any, np.ndarray], Any], starts: Sequence[Ansatz], dtype: np.dtype
 ) -> tuple[float, ...]:
     """Return log F of each start."""
-    still = np.zeros((len(starts[0].blocks), BLOCKS[starts[0].block].num_parameters))
-    points = (nearest_point(a.blocks, a.block).astype(dtype) for a in starts)
+    points = [nearest_point(a.gates, a.block).astype(dtype) for a in starts]
+    still = np.zeros((len(points[0]), BLOCKS[starts[0].block].num_parameters))
     return tuple(float(step(point, still).log_fidelity) for point in points)
 
 
@@ -263,11 +268,11 @@ def _flipped(
     bonds: "Bonds | None",
 ) -> Ansatz | None:
     """Return a start that is not orthogonal to the target, one flip of a qubit away, if any is."""
-    if ansatz.is_operator or ansatz.block == "u1":
+    if ansatz.is_operator or ansatz.block == "u1" or ansatz.ties:
         return None
     cost = _compiled(ansatz, target, engine, "flip", dtype, quick, bonds)
     assert isinstance(cost, FlipCost)
-    point = cost.neighbor(nearest_point(ansatz.blocks, ansatz.block).astype(dtype))
+    point = cost.neighbor(nearest_point(ansatz.gates, ansatz.block).astype(dtype))
     return None if point is None else ansatz.with_blocks(exact_matrices(point, ansatz.block))
 
 
@@ -282,14 +287,26 @@ def _compiled(
 ) -> Callable[[Any, np.ndarray], Any]:
     """Return the objective's evaluation, already compiled for these shapes."""
     settings = {"segments": bonds.segments} if bonds else {}
-    data = overlap.prepare(ansatz, target, engine, dtype, **settings)
     if objective == "flip":
+        # A flip leaves the sector.
+        data = overlap.prepare(replace(ansatz, block="su4"), target, engine, dtype, **settings)
         return FlipCost(ansatz, data, dtype, quick=quick)
-    point = nearest_point(ansatz.blocks, ansatz.block).astype(dtype)
+    data = overlap.prepare(ansatz, target, engine, dtype, **settings)
+    point = nearest_point(ansatz.gates, ansatz.block).astype(dtype)
     still = np.zeros((len(point), BLOCKS[ansatz.block].num_parameters))
     options = {"objective": objective, "block": ansatz.block, "num_qubits": ansatz.num_qubits}
-    run = compiled(evaluate, point, still, data, quick=quick, **options)
-    return lambda where, step: run(where, step, data)
+    ties = ansatz.ties
+    run = compiled(evaluate, point, still, data, ties, quick=quick, **options)
+    return lambda where, step: run(where, step, data, ties)
+
+
+def _metric(ansatz: Ansatz) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Return the metric of the gates at a point, None for the identity."""
+    if not ansatz.is_operator:
+        return partial(fubini_study, ansatz)
+    # What enters a block of an operator is mixed completely: its metric is the identity.
+    ties, eye = ansatz.ties, np.eye(BLOCKS[ansatz.block].num_parameters)
+    return (lambda _: ties.sizes[:, None, None] * eye) if ties else None
 
 
 class Bonds:
@@ -305,7 +322,7 @@ class Bonds:
         self.lost = 0.0
         self._weight = weight
         self._most = _LARGEST_BOND * padded_bond(target.max_bond)
-        self._still = np.zeros((len(ansatz.blocks), BLOCKS[ansatz.block].num_parameters))
+        self._still = np.zeros((len(ansatz.gates), BLOCKS[ansatz.block].num_parameters))
 
     def suffice(self, step: Callable[[Any, np.ndarray], Any], point: np.ndarray) -> bool:
         """Return whether little enough is lost at a point; if not, raise the bond dimensions.

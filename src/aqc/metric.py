@@ -28,11 +28,12 @@ def fubini_study(ansatz: Ansatz, point: np.ndarray) -> np.ndarray:
 
     Args:
         ansatz: Where the blocks sit, of which type they are, and on which product state.
-        point: The blocks as a point of their manifold, shape (number of blocks, factors, 4, 4).
+        point: The gates as a point of their manifold, shape (gates, factors, 4, 4); of all blocks
+            where they share none.
 
     Returns:
-        Symmetric positive semidefinite matrices, shape (number of blocks, p, p) for p local
-        coordinates.
+        Symmetric positive semidefinite matrices, shape (gates, p, p) for p local coordinates. Of a
+        gate that blocks share, the sum of theirs.
 
     Source: the metric is that of Stokes, Izaac, Killoran, Carleo, arXiv:1909.02108.
 
@@ -42,12 +43,16 @@ def fubini_study(ansatz: Ansatz, point: np.ndarray) -> np.ndarray:
         >>> metric[0].diagonal().round(12).tolist()[:3]  # IX, IY, IZ acting on |00>
         [1.0, 1.0, 0.0]
     """
-    blocks = functools.reduce(np.matmul, (point[:, k] for k in range(point.shape[1])))
-    rho = _densities(ansatz.with_blocks(blocks.astype(complex)))
+    gates = functools.reduce(np.matmul, (point[:, k] for k in range(point.shape[1])))
+    rho = _densities(ansatz.with_gates(gates.astype(complex)))
+    if ansatz.ties:
+        rho = ansatz.ties.turned(rho)
     products = np.einsum("aij,bjk->abik", paulis(), paulis())
     means = np.einsum("gij,aji->ga", rho, paulis()).real
     moments = np.einsum("gij,abji->gab", rho, products).real
     metric = moments - means[:, :, None] * means[:, None, :]
+    if ansatz.ties:
+        metric = ansatz.ties.summed(metric)
     frame = BLOCKS[ansatz.block].frame(point)
     return frame @ metric @ frame.swapaxes(-1, -2)
 

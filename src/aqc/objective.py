@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from aqc import overlap
 from aqc.blocks import BLOCKS
+from aqc.ties import Ties
 
 OBJECTIVES: dict[str, Callable[[jax.Array, int], jax.Array]] = {
     # O(1) at any length, and its gradient grad F / F does not vanish with F.
@@ -42,6 +43,7 @@ def evaluate(
     point: jax.Array,
     step: jax.Array,
     data: overlap.Data,
+    ties: Ties | None = None,
     *,
     objective: str,
     block: str,
@@ -53,6 +55,8 @@ def evaluate(
         point: Point of the block manifold.
         step: Local coordinates of the move, shape (blocks, parameters), real.
         data: From `overlap.prepare`.
+        ties: Which blocks share a gate: then point, step and gradient are those of the gates, and
+            the gradient of a gate is the sum of those of its blocks.
         objective: A key of `OBJECTIVES`.
         block: A key of `aqc.blocks.BLOCKS`.
         num_qubits: Number of qubits.
@@ -61,7 +65,8 @@ def evaluate(
     moved = manifold.retract(point, step)
 
     def value(x: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        log_fidelity, lost = overlap.measure(manifold.linearize(moved, x), data)
+        gates = manifold.linearize(moved, x)
+        log_fidelity, lost = overlap.measure(ties.spread(gates) if ties else gates, data)
         return OBJECTIVES[objective](log_fidelity, num_qubits), (log_fidelity, lost)
 
     (result, (log_fidelity, lost)), gradient = jax.value_and_grad(value, has_aux=True)(

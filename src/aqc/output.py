@@ -98,19 +98,24 @@ def write_result(
     return tuple(directory / name for name in names)
 
 
-def series_row(result: "CompileResult", directory: str) -> dict[str, Any]:
-    """Return the row of series.json of one time."""
-    trotter = result.trotter
+def series_row(result: dict[str, Any], directory: str) -> dict[str, Any]:
+    """Return the row of series.json of one time.
+
+    Args:
+        result: The content of its result.json.
+        directory: Where that lies, beside series.json.
+    """
+    trotter = result["trotter"]
     return {
-        "time": result.problem.time,
-        "layers": len(result.bricks),
-        "two_qubit_depth": result.two_qubit_depth,
-        "infidelity": result.certificate.infidelity,
-        "infidelity_bound": result.certificate.infidelity_bound,
-        "trotter_infidelity": None if trotter is None else trotter.infidelity,
-        "evaluations": sum(depth.optimum.evaluations for depth in result.depths),
-        "seconds": result.seconds["total"],
-        "status": result.status,
+        "time": result["problem"]["time"],
+        "layers": result["layers"],
+        "two_qubit_depth": result["two_qubit_depth"],
+        "infidelity": result["infidelity"],
+        "infidelity_bound": result["certificate"]["infidelity_bound"],
+        "trotter_infidelity": None if trotter is None else trotter["infidelity"],
+        "evaluations": sum(depth["evaluations"] for depth in result["sweep"]),
+        "seconds": result["seconds"]["total"],
+        "status": result["optimizer"]["status"],
         "directory": directory,
     }
 

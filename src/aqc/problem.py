@@ -22,7 +22,7 @@ from aqc import alternatives as forms
 from aqc import hamiltonian_json
 from aqc import initial_state as states
 from aqc.checks import shown
-from aqc.consistency import check_block_fits, check_dense, check_device, check_flips, check_start
+from aqc.consistency import check_ansatz, check_dense, check_device, check_flips
 from aqc.couplings import check_couplings
 from aqc.errors import InputError
 from aqc.given import GivenCircuit
@@ -34,6 +34,7 @@ from aqc.pauli_strings import JSON_SCHEMA as OBSERVABLES_SCHEMA
 from aqc.pauli_strings import PauliString
 from aqc.pauli_strings import to_json as observables_to_json
 from aqc.pieces import Pieces
+from aqc.repeats import check_tied
 from aqc.schedule_json import JSON_SCHEMA as SCHEDULE_SCHEMA
 from aqc.schedule_json import read_schedule
 from aqc.schedule_json import to_json as schedule_to_json
@@ -194,9 +195,9 @@ class Problem(Settings):
     @field_validator("ansatz")
     @classmethod
     def _start_fits(cls, ansatz: AnsatzSettings, info: ValidationInfo) -> AnsatzSettings:
-        check_start(ansatz.start, forms.num_qubits_of(info.data))
-        check_block_fits(ansatz.block, ansatz.start, info.data)
+        check_ansatz(ansatz, forms.num_qubits_of(info.data), info.data)
         check_couplings(ansatz, info.data)
+        check_tied(ansatz, info.data)
         return ansatz
 
     @field_validator("objective")

@@ -19,6 +19,9 @@ class Progress:
         evaluations: Evaluations of the objective so far.
         infidelity: 1 - F so far, once the optimizer runs.
         layers: Brick layers that are being fitted, when there is more than one depth.
+        time: The time that is being compiled, where there are several.
+        time_number: Which one that is, from 1 on.
+        time_count: How many there are.
     """
 
     stage: Stage
@@ -26,6 +29,9 @@ class Progress:
     evaluations: int = 0
     infidelity: float | None = None
     layers: int | None = None
+    time: float | None = None
+    time_number: int | None = None
+    time_count: int | None = None
 
 
 Report = Callable[[Progress], None]

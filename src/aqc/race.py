@@ -19,6 +19,7 @@ from aqc.mps import MPS
 from aqc.objective import Evaluation, evaluate
 from aqc.points import exact_matrices, nearest_point
 from aqc.threads import one_blas_thread
+from aqc.ties import Ties
 
 EVALUATIONS = 100
 """Evaluations of each start before all but one are dropped."""
@@ -30,11 +31,17 @@ _RATE = 0.03
 
 @partial(jax.jit, static_argnames=("block", "num_qubits"))
 def evaluate_all(
-    points: jax.Array, steps: jax.Array, data: overlap.Data, *, block: str, num_qubits: int
+    points: jax.Array,
+    steps: jax.Array,
+    data: overlap.Data,
+    ties: Ties | None,
+    *,
+    block: str,
+    num_qubits: int,
 ) -> Evaluation:
     """Do what `evaluate` does for the log density, with a leading axis that counts the starts."""
     one = partial(evaluate, objective="log_density", block=block, num_qubits=num_qubits)
-    return jax.vmap(one, in_axes=(0, 0, None))(points, steps, data)
+    return jax.vmap(one, in_axes=(0, 0, None, None))(points, steps, data, ties)
 
 
 def best_start(
@@ -70,15 +77,17 @@ def best_start(
     engine = choose_engine(n, first.rows, chi, overlap_method, operator=first.is_operator)
     with jax.enable_x64(True), one_blas_thread():
         data = overlap.prepare(first, target, engine, np.dtype(complex))
-        points = np.stack([nearest_point(start.blocks, start.block) for start in starts])
+        points = np.stack([nearest_point(start.gates, start.block) for start in starts])
         steps = np.zeros((*points.shape[:2], BLOCKS[first.block].num_parameters))
-        run = compiled(evaluate_all, points, steps, data, block=first.block, num_qubits=n)
+        run = compiled(
+            evaluate_all, points, steps, data, first.ties, block=first.block, num_qubits=n
+        )
         adam = optax.adam(_RATE)
         update, state = jax.jit(adam.update), adam.init(steps)
-        here = run(points, steps, data)
+        here = run(points, steps, data, first.ties)
         for _ in range(evaluations - 1):
             moves, state = update(here.gradient, state)
-            here = run(here.point, moves, data)
+            here = run(here.point, moves, data, first.ties)
     logs = np.asarray(here.log_fidelity)
     best = int(np.argmax(logs))
-    return first.with_blocks(exact_matrices(here.point[best], first.block)), logs
+    return first.with_gates(exact_matrices(here.point[best], first.block)), logs

@@ -8,30 +8,28 @@ fidelity. With `ansatz.layers` "auto" the search for the fewest layers begins at
 needed before.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aqc.ansatz import Ansatz
-from aqc.checks import shown
+from aqc.checkpoint import Checkpoints
 from aqc.compile import compile_problem
-from aqc.errors import InputError
-from aqc.inline import as_problem, inline
+from aqc.inline import as_problem
 from aqc.lattice import evolve_state
 from aqc.problem import Problem
-from aqc.progress import Report
+from aqc.progress import Progress, Report
 from aqc.result import CompileResult
 from aqc.start import continued_in_time, extrapolated
 from aqc.target import Target
 from aqc.targets import make_target
+from aqc.times import at_times, check_series, checked_times
 
 if TYPE_CHECKING:
     from aqc.hamiltonian import Hamiltonian
-
-_MOST_TIMES = 256
 
 
 def compile_times(
@@ -66,32 +64,9 @@ def compile_times(
         >>> one.problem.time, two.problem.time, two.certificate.infidelity < 0.01
         (0.3, 0.4, True)
     """
-    problems = [as_problem(hamiltonian, time, **settings) for time in _checked(times)]
+    found = checked_times(times)
+    problems = at_times(as_problem(hamiltonian, found[0], **settings), found)
     return compile_series(problems, progress=progress, on_result=on_result)
-
-
-def problems_of(content: Mapping[str, Any], directory: Path = Path()) -> list[Problem]:
-    """Return one problem for each of the `times` of a problem.json.
-
-    Args:
-        content: Fields of a problem, with `times` in place of `time`.
-        directory: What the names of files are relative to.
-
-    Raises:
-        InputError: If the times or a problem are refused.
-
-    Example:
-        >>> model = {"model": "xxz_chain", "num_qubits": 6}
-        >>> [p.time for p in problems_of({"hamiltonian": model, "times": [0.5, 1]})]
-        [0.5, 1.0]
-    """
-    if "time" in content:
-        raise InputError("A problem must have either `time` or `times`, but has both.", "/times")
-    rest = {name: value for name, value in content.items() if name != "times"}
-    times = _checked(content["times"])
-    made = [Problem.from_dict(inline({**rest, "time": time}, directory)) for time in times]
-    _check_schedule(made)
-    return made
 
 
 def compile_series(
@@ -103,108 +78,174 @@ def compile_series(
     """Compile problems that differ in nothing but their rising times, one after another.
 
     Args:
-        problems: From `problems_of`.
+        problems: From `aqc.times.read_problems`.
         progress: Called with a `Progress` as each compile goes on.
         on_result: Called with each result as soon as it is there.
 
     Returns:
         One result for each time; fewer after Ctrl-C.
     """
-    _check_schedule(problems)
     results: list[CompileResult] = []
-    last = problems[-1].time
-    for problem in problems:
-        before = results[-1] if results else None
-        target = _target(problem, before.target if before else None, before, last)
-        results.append(
-            compile_problem(
-                problem,
-                progress=progress,
-                target=target,
-                warm=_warm(problem, results[-2:]),
-                least=before.chosen.layers if before else 1,
-            )
-        )
+    for result, _ in compile_each(problems, progress=progress):
+        results.append(result)
         if on_result:
-            on_result(results[-1])
-        if results[-1].status == "interrupted":
-            break
+            on_result(result)
     return tuple(results)
 
 
-def _check_schedule(problems: Sequence[Problem]) -> None:
-    if any(problem.schedule for problem in problems):
-        raise InputError("`schedule` must go with one `time`, but there are several.", "/schedule")
+@dataclass(frozen=True, eq=False)
+class Reached:
+    """How far a series has come: all that its next time goes on from.
+
+    Attributes:
+        count: Number of times that are done.
+        evaluations: Evaluations of all of them together.
+        time: The last one.
+        ansatz: Its circuit.
+        target: Its target.
+        past_time: The time before the last one, at first 0.
+        past: The blocks found for that, identities behind them, as many as `ansatz` has.
+    """
+
+    count: int
+    evaluations: int
+    time: float
+    ansatz: Ansatz
+    target: Target
+    past_time: float
+    past: np.ndarray
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return it as named arrays, for a file."""
+        numbers = {"count": self.count, "spent": self.evaluations, "time": self.time}
+        past = {"past_time": np.array(self.past_time), "past": self.past}
+        found = {name: np.array(value) for name, value in numbers.items()}
+        found |= {"blocks": self.ansatz.blocks} | self.ansatz.frame()
+        return found | past | self.target.arrays()
+
+    @classmethod
+    def restored(cls, arrays: dict[str, np.ndarray]) -> "Reached":
+        """Return what gave these arrays."""
+        return cls(
+            int(arrays["count"]),
+            int(arrays["spent"]),
+            float(arrays["time"]),
+            Ansatz.framed(arrays, arrays["blocks"]),
+            Target.restored(arrays),
+            float(arrays["past_time"]),
+            arrays["past"],
+        )
+
+
+def compile_each(
+    problems: Sequence[Problem],
+    *,
+    progress: Report | None = None,
+    keep: Callable[[int], Checkpoints] | None = None,
+    before: Reached | None = None,
+) -> Iterator[tuple[CompileResult, Reached]]:
+    """Compile problems that differ in nothing but their rising times, each when it is asked for.
+
+    Args:
+        problems: All of them, also those that are done.
+        progress: Called with a `Progress` as each compile goes on.
+        keep: Returns where the work of a time is kept, by its number from 1 on.
+        before: How far an earlier process came.
+
+    Yields:
+        Each result, and how far the series has come with it; nothing more after Ctrl-C.
+    """
+    check_series(problems)
+    for number, problem in enumerate(problems, 1):
+        if before and number <= before.count:
+            continue
+        spent = before.evaluations if before else 0
+        result = compile_problem(
+            problem,
+            progress=progress and _numbered(progress, problems, number, spent),
+            checkpoint=keep and keep(number),
+            target=partial(_target, problem, before, problems[-1].time),
+            warm=_warm(problem, before),
+            least=before.ansatz.layers if before else 1,
+        )
+        spent += sum(depth.optimum.evaluations for depth in result.depths)
+        before = _reached(number, spent, result, before)
+        yield result, before
+        if result.status == "interrupted":
+            return
+
+
+def _numbered(report: Report, problems: Sequence[Problem], number: int, spent: int) -> Report:
+    """Return a report that says which time it is, and counts evaluations from the first one on."""
+    time, count = problems[number - 1].time, len(problems)
+
+    def told(event: Progress) -> None:
+        total = spent + event.evaluations
+        report(replace(event, evaluations=total, time=time, time_number=number, time_count=count))
+
+    return told
+
+
+def _reached(number: int, spent: int, result: CompileResult, before: Reached | None) -> Reached:
+    """Return how far a series has come with a result."""
+    time, ansatz = result.problem.time, result.chosen.ansatz
+    assert time is not None
+    if before and before.ansatz.layers <= ansatz.layers:
+        past, past_time = before.ansatz.deepened(ansatz.layers).blocks, before.time
+    else:
+        past, past_time = np.broadcast_to(np.eye(4), ansatz.blocks.shape), 0.0
+    return Reached(number, spent, time, ansatz, result.target, past_time, past)
 
 
 def _warm(
-    problem: Problem, before: Sequence[CompileResult]
+    problem: Problem, before: Reached | None
 ) -> Callable[[int], list[tuple[str, Ansatz]]] | None:
-    """Return the starts of a number of layers that the last one or two times offer."""
-    if not before:
+    """Return the starts of a number of layers that the last two times offer."""
+    if before is None:
         return None
-    times, ansatze = [result.problem.time for result in before], [r.chosen.ansatz for r in before]
+    last, past = before.ansatz, before.ansatz.with_blocks(before.past)
     evolution = problem.evolution()
     assert evolution is not None
+    hamiltonian, time = evolution
 
     def starts(layers: int) -> list[tuple[str, Ansatz]]:
-        assert times[-1] is not None
-        found = continued_in_time(ansatze[-1], times[-1], *evolution, layers)
-        if len(times) > 1 and found:
-            assert times[0] is not None
-            ratio = (evolution[1] - times[1]) / (times[1] - times[0])
-            found.append(extrapolated(*ansatze, ratio).deepened(layers))
+        found = continued_in_time(last, before.time, hamiltonian, time, layers)
+        if found and before.past_time:  # from no time at all, a block is led where it is stretched
+            ratio = (time - before.time) / (before.time - before.past_time)
+            found.append(extrapolated(past, last, ratio).deepened(layers))
         return [("earlier", start) for start in found]
 
     return starts
 
 
 def _target(
-    problem: Problem, earlier: Target | None, before: CompileResult | None, last: float | None
+    problem: Problem,
+    before: Reached | None,
+    last: float | None,
+    progress: Callable[[float], None],
 ) -> Target:
     """Return the target of a time, evolved from the one before it; an operator from the start."""
     if problem.mode == "unitary":
-        return make_target(problem)
+        return make_target(problem, progress)
     evolution = problem.evolution()
     assert evolution is not None
     assert last is not None
     hamiltonian, time = evolution
     settings = problem.target
-    begun = 0.0 if before is None else before.problem.time
-    assert begun is not None
     allowed = np.arcsin(np.sqrt(settings.tolerance))
     share = float(np.sin(allowed * (abs(time / last) if last else 1.0)) ** 2)
-    if earlier is None:
+    if before is None:
         tighter = settings.model_copy(update={"tolerance": share})
-        return make_target(problem.model_copy(update={"target": tighter}))
+        return make_target(problem.model_copy(update={"target": tighter}), progress)
+    earlier = before.target
     left = allowed * abs(time / last) - earlier.truncation_angle - earlier.trotter_angle
     made = evolve_state(
         hamiltonian,
         earlier.mps,
-        time - begun,
+        time - before.time,
         tolerance=float(np.sin(left) ** 2),
         max_bond=settings.max_bond,
         evolver=settings.evolver,
+        progress=progress,
     )
     return replace(earlier.followed_by(made), key=problem.target_key())
-
-
-def _checked(times: Any) -> list[float]:
-    """Return times that rise in size and have one sign."""
-    numbers = isinstance(times, list | tuple | np.ndarray) and all(
-        isinstance(t, int | float) and not isinstance(t, bool) and np.isfinite(t) for t in times
-    )
-    if not numbers or not 1 <= len(times) <= _MOST_TIMES:
-        raise InputError(
-            f"`times` must be a list of 1 to {_MOST_TIMES} numbers, but is {shown(times)}.",
-            "/times",
-        )
-    found = [float(time) for time in times]
-    sizes = np.abs(found)
-    if np.any(sizes == 0) or np.any(np.diff(sizes) <= 0) or abs(sum(np.sign(found))) < len(found):
-        raise InputError(
-            f"`times` must grow from one to the next and have one sign, none of them 0, but are "
-            f"{shown(times)}.",
-            "/times",
-        )
-    return found

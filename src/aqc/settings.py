@@ -15,7 +15,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.config import JsonDict
 
 from aqc.checks import integer, real_number, shown
 from aqc.errors import InputError
@@ -31,6 +30,7 @@ from aqc.given import (
     read_state,
     to_json,
 )
+from aqc.layer_counts import LayersInput, fitting_order
 from aqc.refusals import refuses_in_sentences
 
 
@@ -166,73 +166,10 @@ def _is_random(start: Any) -> bool:
     return isinstance(start, RandomStart) or (isinstance(start, Mapping) and "random" in start)
 
 
-MAX_LAYERS = 10_000
-_MOST_DEPTHS = 64
-
-Layers = int | Literal["auto"] | tuple[int, ...]
-
-
-def _read_layers(value: Any) -> Layers:
-    name, pointer = "`ansatz.layers`", "/ansatz/layers"
-    if value == "auto":
-        return "auto"
-    if isinstance(value, list | tuple):
-        if not 1 <= len(value) <= _MOST_DEPTHS:
-            raise InputError(
-                f"{name} must hold 1 to {_MOST_DEPTHS} depths, but holds {len(value)}.", pointer
-            )
-        depths = [
-            integer(v, f"A depth of {name}", f"{pointer}/{index}", least=1, most=MAX_LAYERS)
-            for index, v in enumerate(value)
-        ]
-        if len(set(depths)) < len(depths):
-            raise InputError(f"{name} must hold distinct depths, but is {shown(value)}.", pointer)
-        return tuple(sorted(depths))
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InputError(
-            f'{name} must be an integer, a list of integers or "auto", but is {shown(value)}.',
-            pointer,
-        )
-    return integer(value, name, pointer, least=1, most=MAX_LAYERS)
-
-
-_LAYERS_SCHEMA: JsonDict = {"type": "integer", "minimum": 1, "maximum": MAX_LAYERS}
-
-
-def fitting_order(layers: Layers) -> int | None:
-    """Return the order of the Trotter circuit with so many layers, None for several depths.
-
-    Example:
-        >>> fitting_order(9), fitting_order(8), fitting_order("auto")
-        (2, 1, None)
-    """
-    return (2 if layers % 2 else 1) if isinstance(layers, int) else None
-
-
 class AnsatzSettings(Settings):
     """The circuit's shape and where its optimization starts."""
 
-    layers: Annotated[
-        Layers,
-        PlainValidator(_read_layers),
-        PlainSerializer(lambda layers: list(layers) if isinstance(layers, tuple) else layers),
-        WithJsonSchema(
-            {
-                "anyOf": [
-                    _LAYERS_SCHEMA,
-                    {"const": "auto"},
-                    {
-                        "type": "array",
-                        "items": _LAYERS_SCHEMA,
-                        "minItems": 1,
-                        "maxItems": _MOST_DEPTHS,
-                        "uniqueItems": True,
-                    },
-                ]
-            }
-        ),
-        Field(examples=[9]),
-    ] = 9
+    layers: Annotated[LayersInput, Field(examples=[9])] = 9
     """Number of brick layers; a list to sweep over; or "auto": the fewest that reach the goal."""
 
     # Before pydantic 2.12 the default is asked for even when `layers` was refused.
@@ -251,6 +188,9 @@ class AnsatzSettings(Settings):
 
     start: Annotated[_Start, Field(examples=[{"random": 1}])] = None
     """Where the blocks start; null: at Trotter's circuit, or at one derived from the target."""
+
+    tied: Annotated[bool, Field(examples=[False])] = False
+    """Blocks of a layer share one gate where Hamiltonian and state repeat after two sites."""
 
     @model_validator(mode="before")
     @classmethod

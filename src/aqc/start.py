@@ -13,11 +13,11 @@ from aqc.disentangle import disentangle, nearest_product
 from aqc.gates import evolution, exchanged, nearest_factors
 from aqc.given import GivenCircuit, RandomStart
 from aqc.hamiltonian import Hamiltonian
+from aqc.layer_counts import fitting_order
 from aqc.mps import MPS, log_overlap
 from aqc.pieces import colored, support
 from aqc.problem import Problem
 from aqc.ramp import best_ramp
-from aqc.settings import fitting_order
 from aqc.simulate import on_bonds, run_circuit
 from aqc.trotter import schedule
 
@@ -51,7 +51,7 @@ def start_ansatz(problem: Problem, target: MPS, layers: int) -> Ansatz:
     """
     hamiltonian = support(problem.pieces()) if problem.time is not None else None
     block = chosen_block(problem.ansatz.block, hamiltonian, problem.circuit.basis)
-    return replace(_start(problem, target, layers), block=block)
+    return replace(_start(problem, target, layers), block=block, tied=problem.ansatz.tied)
 
 
 def _start(problem: Problem, target: MPS, layers: int) -> Ansatz:

@@ -81,7 +81,6 @@ def test_diffusion_is_solved_and_certified():
         1.0,
         eps=[1.0],
         iterations=3000,
-        reference=True,
         **SMALL,
     )
     exact = np.exp(-0.05 * np.pi**2 * found.t)[:, None] * np.cos(np.pi * X)
@@ -142,7 +141,6 @@ def test_a_front_of_allen_and_cahn_over_five_seeds():
                 0.5,
                 causal=causal,
                 seed=seed,
-                reference=True,
                 **options,
             ).error
             for seed in range(5)
@@ -163,7 +161,7 @@ def test_the_papers_own_front_is_missed_by_plain_training():
     x = -1 + 2 * np.arange(128) / 128
     equation = {"diffusion": 1e-4, "reaction": [0.0, 5.0, 0.0, -5.0]}
     options = {"n_t": 32, "eps": (1.0, 10.0, 100.0), "iterations": 4000, "waves": 10}
-    start, options = x**2 * np.cos(np.pi * x), options | {"reference": True}
+    start, options = x**2 * np.cos(np.pi * x), options
     causal = solve_field_causally(equation, start, 2.0, 1.0, **options)
     plain = solve_field_causally(equation, start, 2.0, 1.0, causal=False, **options)
     # A false solution of small residual.

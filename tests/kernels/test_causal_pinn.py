@@ -18,6 +18,7 @@ from aqc.kernels.causal_pinn import (
     solve_rate_causally,
 )
 from aqc.kernels.causal_pinn._network import losses_of, network
+from aqc.kernels.causal_pinn._reference import distance, integrate
 from aqc.kernels.causal_pinn._systems import Terms, rate_of
 
 SMALL = {"width": 8, "depth": 1, "n_t": 16, "iterations": 600, "eps": (0.1, 1.0)}
@@ -104,7 +105,7 @@ def test_a_jump_between_the_times_is_seen_between_them():
 
 def test_decay_is_solved_and_certified():
     arguments = SMALL | {"eps": (0.01, 0.1), "iterations": 2000}
-    found = solve_causally(DECAY, [2.0], 1.0, reference=True, **arguments)
+    found = solve_causally(DECAY, [2.0], 1.0, **arguments)
     assert found.status == "converged"
     np.testing.assert_allclose(found.u[:, 0], 2 * np.exp(-found.t), atol=0.02)
     assert found.error < 0.01
@@ -126,7 +127,7 @@ def test_plain_training_is_never_certified():
 def test_windows_follow_each_other():
     arguments = SMALL | {"iterations": 1000, "eps": (1.0,)}
     turn = Polynomial(np.array([0, 1]), np.array([1.0, -1.0]), np.array([[0, 1], [1, 0]]))
-    found = solve_causally(turn, [0.0, 1.0], 3.0, windows=3, reference=True, **arguments)
+    found = solve_causally(turn, [0.0, 1.0], 3.0, windows=3, **arguments)
     assert found.w_min.shape == (3, 1)
     assert (np.diff(found.t) > -1e-6).all()
     assert found.t[-1] > 2.8
@@ -134,8 +135,8 @@ def test_windows_follow_each_other():
 
 
 def test_a_function_is_solved_as_its_terms_are():
-    by_terms = solve_causally(DECAY, [2.0], 1.0, reference=True, **SMALL)
-    by_function = solve_rate_causally(lambda u: -u, [2.0], 1.0, reference=True, **SMALL)
+    by_terms = solve_causally(DECAY, [2.0], 1.0, **SMALL)
+    by_function = solve_rate_causally(lambda u: -u, [2.0], 1.0, **SMALL)
     np.testing.assert_allclose(by_function.u, by_terms.u, rtol=1e-3)
     assert by_function.error == pytest.approx(by_terms.error, rel=0.05)
 
@@ -143,7 +144,7 @@ def test_a_function_is_solved_as_its_terms_are():
 def test_a_function_that_is_no_polynomial():
     arguments = SMALL | {"eps": (0.1,), "iterations": 2000, "width": 16}
     found = solve_rate_causally(
-        lambda u: jnp.stack([u[1], -jnp.sin(u[0])]), [1.0, 0.0], 2.0, reference=True, **arguments
+        lambda u: jnp.stack([u[1], -jnp.sin(u[0])]), [1.0, 0.0], 2.0, **arguments
     )
     assert found.error < 0.05
     height = found.u[:, 1] ** 2 / 2 - np.cos(found.u[:, 0])
@@ -197,6 +198,27 @@ def test_divergence_is_a_status():
     )
     assert found.status == "diverged"
     assert np.isfinite(found.u).all()
+    # The solution itself ends before: no solver can tell how far off the network is.
+    assert found.reference is None
+    assert found.error is None
+
+
+def test_what_is_too_stiff_for_the_reference_has_none(monkeypatch):
+    at = "aqc.kernels.causal_pinn._reference.MOST_EVALUATIONS"
+    stiff, t = lambda _, u: -1e4 * u, np.linspace(0, 1, 5)
+    exact = integrate(stiff, np.ones(1), t, 1e-6)
+    np.testing.assert_allclose(exact[:, 0], np.exp(-1e4 * t), atol=1e-6)
+    monkeypatch.setattr(at, 1000)
+    assert integrate(stiff, np.ones(1), t, 1e-6) is None
+    assert distance(np.ones((5, 1)), None) is None
+
+
+def test_every_answer_holds_what_a_general_solver_finds():
+    answer = solve_causally(DECAY, [2.0], 1.0, **SMALL | {"iterations": 20})
+    exact = 2 * np.exp(-answer.t)[:, None]
+    np.testing.assert_allclose(answer.reference, exact, rtol=1e-9)
+    wanted = np.linalg.norm(answer.u - exact) / np.linalg.norm(exact)
+    assert answer.error == pytest.approx(wanted, rel=1e-6)
 
 
 def test_every_answer_carries_the_notice():
@@ -236,10 +258,7 @@ def test_work_beyond_the_limit_is_refused():
 @pytest.mark.slow
 def test_causality_solves_lorenz_where_plain_training_does_not():
     causal, plain = (
-        [
-            solve_causally(Lorenz(), [1, 1, 1], 1.0, causal=causal, seed=seed, reference=True)
-            for seed in range(5)
-        ]
+        [solve_causally(Lorenz(), [1, 1, 1], 1.0, causal=causal, seed=seed) for seed in range(5)]
         for causal in (True, False)
     )
     assert np.median([run.error for run in causal]) < 0.01
@@ -258,7 +277,5 @@ def test_causality_solves_lorenz_where_plain_training_does_not():
 
 @pytest.mark.slow
 def test_plain_training_solves_a_shorter_time():
-    short = solve_causally(
-        Lorenz(), [1, 1, 1], 0.5, causal=False, iterations=10_000, reference=True
-    )
+    short = solve_causally(Lorenz(), [1, 1, 1], 0.5, causal=False, iterations=10_000)
     assert short.error < 0.01

@@ -141,15 +141,49 @@ def test_the_order_of_the_parameters_does_not_matter():
 
 def test_tiny_eps_is_as_good_as_none():
     _, n0, c0, w0 = data()
-    tiny, none = (solve_chemotaxis(n0, c0, w0, LENGTH, e, 1.0) for e in (1e-8, 0.0))
+    tiny, none = (solve_chemotaxis(n0, c0, w0, LENGTH, e, 1.0, n_steps=1500) for e in (1e-8, 0.0))
     assert np.abs(tiny.n - none.n).max() < 1e-6
     assert none.c_distance.max() < 1e-13
     assert none.w_distance.max() < 1e-13
 
 
-def test_mass_and_positivity():
+@pytest.mark.parametrize("eps", [0.05, 1e-8])
+def test_few_points_without_steps_are_the_general_solvers(eps):
     _, n0, c0, w0 = data()
-    found = solve_chemotaxis(n0, c0, w0, LENGTH, 0.05, 1.0)
+    found = solve_chemotaxis(n0, c0, w0, LENGTH, eps, 1.0, n_snapshots=9)
+    np.testing.assert_allclose(found.t, np.linspace(0, 1, 9))
+    for k in (1, 8):
+        steps = {"t_final": k / 8, "n_steps": 2000, "n_snapshots": 2}
+        scheme = solve_chemotaxis(n0, c0, w0, LENGTH, eps, 1.0, **steps)
+        for name in "ncw":
+            wanted = getattr(scheme, name)[-1]
+            np.testing.assert_allclose(getattr(found, name)[k], wanted, rtol=4e-6)
+    # Against another Radau, at tolerances of 1e-10, that leaves hardly an error.
+    exact = radau(n0[::2], c0[::2], w0[::2], eps, 1.0, 1.0)
+    few = solve_chemotaxis(n0[::2], c0[::2], w0[::2], LENGTH, eps, 1.0)
+    for values, wanted in zip((few.n, few.c, few.w), exact, strict=True):
+        np.testing.assert_allclose(values[-1], wanted, rtol=2e-8)
+    # Beyond 64 points, and without eps, the exponential scheme is what is taken.
+    _, *many = data(65)
+    by_default, by_steps = (
+        solve_chemotaxis(*many, LENGTH, eps, 1.0, **s) for s in ({}, {"n_steps": 1500})
+    )
+    np.testing.assert_array_equal(by_default.n, by_steps.n)
+
+
+def test_few_points_that_concentrate_stop_too():
+    x = (np.arange(16) + 0.5) / 16
+    n0 = 2000 * np.exp(-((x - 0.5) ** 2) / 0.02)
+    found = solve_chemotaxis(n0, n0, n0, 1.0, 0.01, 0.0)
+    assert found.status == "blow-up suspected"
+    assert found.t[-1] < 1
+    assert np.isfinite(found.n).all()
+
+
+@pytest.mark.parametrize("n_steps", [None, 1500])
+def test_mass_and_positivity(n_steps):
+    _, n0, c0, w0 = data()
+    found = solve_chemotaxis(n0, c0, w0, LENGTH, 0.05, 1.0, n_steps=n_steps)
     assert np.abs(found.mass / found.mass[0] - 1).max() < 1e-12
     assert found.mass[0] == pytest.approx(n0.sum() * LENGTH / 64)
     assert found.smallest.min() > -1e-8

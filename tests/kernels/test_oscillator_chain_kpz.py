@@ -6,6 +6,7 @@ from scipy.integrate import solve_ivp
 
 from aqc.errors import InputError
 from aqc.kernels._kernel import drain
+from aqc.kernels._state import pack, unpack
 from aqc.kernels.oscillator_chain_kpz import (
     find_locking,
     grow_roughness,
@@ -13,6 +14,7 @@ from aqc.kernels.oscillator_chain_kpz import (
     map_synchronization,
     map_synchronization_steps,
 )
+from aqc.kernels.oscillator_chain_kpz._ring import Ring, advance, start
 
 
 def decay(size, t, dt=0.1, nu=1.0):
@@ -26,9 +28,9 @@ def exact_noise(size, t, strength, dt=0.1):
     return np.sqrt((2 * strength * dt * (1 - a ** (2 * steps)) / (1 - a**2)).sum(1) / size)
 
 
-def exact_columnar(size, t, sigma, dt=0.1):
-    rate, a, steps = decay(size, t, dt)
-    return sigma * np.sqrt((((1 - a**steps) / rate) ** 2).sum(1) / size)
+def exact_columnar(size, t, sigma):
+    rate = decay(size, t)[0]
+    return sigma * np.sqrt((((1 - np.exp(-rate * t[:, None])) / rate) ** 2).sum(1) / size)
 
 
 def test_noise_is_edwards_wilkinson_exactly():
@@ -81,24 +83,42 @@ def test_uncoupled_columns_grow_linearly():
     np.testing.assert_allclose(ring.error, 0, atol=1e-12)
 
 
-def test_steps_are_of_first_order_to_solve_ivp():
+def ring_of_eight(delta, coupling):
+    """Frequencies, and the phases at t = 4 by another way to write the same equation."""
     omega = np.random.default_rng(1).normal(size=8) * 0.5
-    delta, coupling = 0.7, 1.3
 
     def rate(t, phi):
         pull = sum(np.sin(np.roll(phi, -way) - phi + delta) - np.sin(delta) for way in (1, -1))
         return omega + coupling * pull
 
     phi = solve_ivp(rate, (0, 4), np.zeros(8), rtol=1e-11, atol=1e-12, method="DOP853").y[:, -1]
-    exact, errors = phi.std(), []
+    return omega, phi
+
+
+def test_the_steps_of_noise_are_of_first_order():
+    omega, phi = ring_of_eight(0.7, 1.3)
+    errors = []
     for dt in (0.1, 0.05, 0.025):
-        ring = grow_roughness(
-            8, 4.0, K=coupling, delta=delta, dt=dt, frequencies=omega[None], n_realizations=1
-        )
-        errors.append(abs(ring.width[-1] - exact))
+        ring = Ring(1.3, 0.7, 0.0, (omega - omega.mean())[:, None], 1, dt)
+        *_, last = advance(ring, start(ring, 0), [round(4 / dt)])
+        errors.append(abs(last["phi"].std() - phi.std()))
     slopes = -np.diff(np.log(errors)) / np.log(2)
     np.testing.assert_allclose(slopes, 1, atol=0.15)
-    assert errors[-1] < 0.01 * exact
+    assert errors[-1] < 0.01 * phi.std()
+
+
+@pytest.mark.parametrize(("delta", "coupling"), [(0.7, 1.3), (0.0, 0.4), (-1.1, 2.0)])
+def test_without_noise_rings_are_those_of_solve_ivp(delta, coupling):
+    omega, phi = ring_of_eight(delta, coupling)
+    options = {"K": coupling, "delta": delta, "frequencies": omega[None], "n_realizations": 1}
+    found = [grow_roughness(8, 4.0, dt=dt, **options) for dt in (0.1, 0.05)]
+    for ring in found:
+        assert ring.width[-1] == pytest.approx(phi.std(), rel=1e-6)
+        assert ring.steepest == pytest.approx(np.abs(phi - np.roll(phi, 1)).max(), rel=1e-6)
+    # The step is that of the records alone.
+    shared = np.isin(found[0].t.round(9), found[1].t.round(9))
+    again = np.isin(found[1].t.round(9), found[0].t.round(9))
+    np.testing.assert_allclose(found[0].width[shared], found[1].width[again], rtol=1e-5)
 
 
 def test_locking_is_as_the_exact_criterion_says():
@@ -164,15 +184,16 @@ def test_phases_are_never_wrapped():
     assert ring.width[-1] > 300
 
 
-def test_steps_resume_to_the_same(monkeypatch):
+@pytest.mark.parametrize("randomness", [{"D": 0.1}, {"sigma": 0.5}])
+def test_steps_resume_to_the_same(monkeypatch, randomness):
     monkeypatch.setattr("aqc.kernels.oscillator_chain_kpz._ring._BLOCK", 2e4)
-    arguments = {"size": 64, "t_final": 60.0, "D": 0.1, "delta": 0.5, "n_realizations": 8}
+    arguments = {"size": 64, "t_final": 60.0, "delta": 0.5, "n_realizations": 8} | randomness
     states = [state for _, state in grow_roughness_steps(**arguments)]
     whole = grow_roughness(**arguments)
     # More reports than records: within a stretch too.
     assert len(states) > len(whole.t)
     for state in states[::7]:
-        resumed = drain(grow_roughness_steps(**arguments, state=state))
+        resumed = drain(grow_roughness_steps(**arguments, state=unpack(pack(state))))
         np.testing.assert_array_equal(resumed.width, whole.width)
         assert (resumed.slip_rate, resumed.beta) == (whole.slip_rate, whole.beta)
 

@@ -57,7 +57,7 @@ def test_states_carry_no_references():
     target = MPS.product(states.state)
     data = prepare(states, target, "exact", np.dtype(complex))
     assert data.state.shape == (2, 1, 4, 1)
-    assert data.target.shape[3:5] == (4, 1)
+    assert data.target.shape[2:7] == (1, 1, 8, 4, 1)
 
 
 def test_no_overlap_underflows():

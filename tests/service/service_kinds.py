@@ -132,6 +132,19 @@ def diverge(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
     raise DivergenceError("The objective must be finite.")
 
 
+def times(task: Task, reporter: Reporter, orders: Orders) -> dict[str, Any]:
+    """End two of several times, then wait for an order to leave."""
+    for number in (1, 2):
+        folder = Path(task.directory) / f"out/time_{number}"
+        folder.mkdir(parents=True)
+        (folder / "circuit.qasm").write_text(f"{number} of attempt {task.attempt}")
+        reporter.send("time", number=number, time=0.1 * number, directory=folder.name)
+        reporter.send("progress", stage="optimize", fraction=0.5, time_number=number + 1)
+    while not orders.to_leave:
+        time.sleep(0.01)
+    raise Stopped
+
+
 _KEPT: list[np.ndarray] = []
 _RUNS = (
     count,
@@ -147,6 +160,7 @@ _RUNS = (
     fill,
     refuse,
     diverge,
+    times,
 )
 KINDS: dict[str, Callable[[Task, Reporter, Orders], dict[str, Any]]] = {
     run.__name__: run for run in _RUNS

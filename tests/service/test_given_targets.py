@@ -35,7 +35,7 @@ def test_inline_circuits_and_states_are_accepted():
     for target in ({"circuit": {"qasm": qasm2.dumps(DEEP)}}, {"state": state}):
         accepted = parse_submission({**submitted(**target), "name": "given"})
         assert accepted.problem.num_qubits == 4
-        assert check_fits(accepted.problem, 4.0) > 1e8
+        assert check_fits(accepted.problems, 4.0) > 1e8
 
 
 @pytest.mark.parametrize(

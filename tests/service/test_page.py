@@ -12,6 +12,7 @@ from fastapi import FastAPI
 import aqc_service.page
 from aqc.estimate import estimate
 from aqc.problem import Problem
+from aqc.times import read_problems
 from aqc_service.page import fields, router
 from aqc_service.page.presets import PRESETS
 
@@ -129,7 +130,7 @@ def test_a_file_is_sent_once(client: Client) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.key)
 def test_presets_are_problems_that_fit(preset: aqc_service.page.presets.Preset) -> None:
-    problem = Problem.from_dict(preset.problem)
+    *_, problem = read_problems(preset.problem)
     assert estimate(problem).memory_bytes < 2e9
     assert problem.num_qubits >= 10
 

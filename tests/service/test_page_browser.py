@@ -186,6 +186,44 @@ def test_cancel_in_the_list_and_run_again(page: Page, url: str) -> None:
     assert httpx.get(f"{url}/v1/jobs/{job}").status_code == 200
 
 
+def test_several_times_have_rows_figures_and_circuits(page: Page, url: str) -> None:
+    times = [0.2, 0.4, 0.6]
+    single = {name: value for name, value in SMALL.items() if name != "time"}
+    paste(page, {**single, "name": "three times"})
+    page.get_by_label("Time t").fill("0.6, 0.4")
+    expect(page.locator("#f-time-error")).to_contain_text("must grow from one to the next")
+    page.get_by_label("Time t").fill("0.2, 0.4, 0.6")
+    assert json.loads(page.locator("#json").input_value())["times"] == times
+    page.get_by_role("button", name="Compile").click()
+    page.wait_for_url("**/ui/jobs/*")
+    job = page.url.rsplit("/", 1)[1]
+    expect(page.locator("#which")).to_contain_text("of 3: t = 0.")
+    expect(page.locator("#times-rows tr").first).to_be_visible()
+    state(page, "succeeded")
+    expect(page.locator("#facts")).to_contain_text("t = 0.2 … 0.6 (3 times)")
+    expect(page.locator("#times-rows tr")).to_have_count(3)
+    expect(page.locator("#times-infidelity .sweep-dot.ours")).to_have_count(3)
+    expect(page.locator("#times-depth .sweep-dot.ours")).to_have_count(3)
+    expect(page.locator("#circuit-title")).to_have_text("Circuit for t = 0.6")
+
+    rows = httpx.get(f"{url}/v1/jobs/{job}").json()["series"]
+    assert [row["time"] for row in rows] == times
+    for row, shown in zip(rows, page.locator("#times-rows tr").all(), strict=True):
+        expect(shown).to_contain_text(f"{row['two_qubit_depth']}")
+        href = shown.get_by_role("link", name="QASM 3, t =").get_attribute("href")
+        assert httpx.get(f"{url}{href}").text == httpx.get(f"{url}{row['result']}").text
+    page.locator("#times-rows").get_by_role("button", name="0.4").click()
+    expect(page.locator("#circuit-title")).to_have_text("Circuit for t = 0.4")
+    result = httpx.get(f"{url}{rows[1]['result']}&format=json").json()
+    expect(page.locator("#chart .dot")).to_have_count(len(result["optimizer"]["history"]))
+    with page.expect_download() as waiting:
+        page.locator("#downloads").get_by_role("link", name="OpenQASM 3").click()
+    expected = httpx.get(f"{url}{rows[1]['result']}").content
+    assert Path(waiting.value.path()).read_bytes() == expected
+    page.get_by_role("link", name="Edit as a new job").click()
+    expect(page.get_by_label("Time t")).to_have_value("0.2, 0.4, 0.6")
+
+
 def test_a_sweep_is_a_map_a_curve_and_a_table(page: Page, url: str) -> None:
     template = {**SMALL, "goal": {"infidelity": 1e-2}, "ansatz": {"layers": 3}}
     axes = {"/hamiltonian/delta": [0.0, 0.5, 1.0], "/time": [0.2, 0.4]}

@@ -40,6 +40,29 @@ def test_events_are_numbered_without_gaps_and_carry_every_point(service):
     assert points == list(range(1, service_kinds.STEPS + 1))
 
 
+def test_times_that_are_done_outlive_their_attempt_and_a_cancelled_job(service):
+    job = service.submit("times")
+
+    def texts():
+        rows = service.job(job.id).series or ()
+        paths = [service.settings.jobs_dir / row["directory"] / "circuit.qasm" for row in rows]
+        return [path.read_text() for path in paths]
+
+    wait_for(lambda: texts() == ["1 of attempt 1", "2 of attempt 1"])
+    psutil.Process(service.child_of(job.id)).kill()
+    wait_for(lambda: texts() == ["1 of attempt 2", "2 of attempt 2"])
+    told = [e.data["times"] for e in service.store.events(job.id) if "times" in e.data]
+    numbers = [row["number"] for rows in told for row in rows]
+    assert numbers == [1, 2, 1, 2]
+    assert all("directory" not in row for rows in told for row in rows)
+    service.store.request_cancel(job.id)
+    ended = service.reach(job.id, "cancelled")
+    assert [row["number"] for row in ended.series] == [1, 2]
+    for number in (1, 2):
+        path = service.store.open_artifact(job.id, f"time_{number}/circuit.qasm")
+        assert path.read_text() == f"{number} of attempt 2"
+
+
 def seconds_to_cancel(service, kind):
     """Cancel a running job; return the seconds until its child was gone."""
     job = service.submit(kind)

@@ -206,7 +206,8 @@ def _new_batch(body: BatchBody, idempotency_key: str | None) -> NewBatch:
 
 def _new_job(submission: Submission, request_id: str) -> NewJob:
     return NewJob(
-        submission.problem.to_json(),
+        submission.to_json(),
+        kind=submission.kind,
         num_qubits=submission.problem.num_qubits,
         memory_bytes=0,
         body_hash=submission.body_hash,

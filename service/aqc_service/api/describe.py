@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Path
 
 from aqc.problem import Problem
+from aqc.times import MOST_TIMES
 from aqc_service.api.submission import (
     MAX_NAME,
     MAX_PRIORITY,
@@ -35,9 +36,17 @@ _TERMS = {
     "goal": {"infidelity": 1e-3},
 }
 
+_TIMES = {
+    "hamiltonian": {"model": "heisenberg_chain", "num_qubits": 10},
+    "times": [0.2, 0.4, 0.6],
+    "initial_state": "neel",
+    "ansatz": {"layers": "auto"},
+}
+
 EXAMPLES = {
     "xxz_50": {"summary": "A 50-qubit XXZ chain, from its model", "value": _XXZ},
     "terms": {"summary": "Four qubits, from Pauli terms", "value": _TERMS},
+    "times": {"summary": "Three times, each from the one before", "value": _TIMES},
 }
 
 
@@ -110,7 +119,17 @@ def submission_schema() -> tuple[dict[str, Any], dict[str, Any]]:
         "problem.json, plus name, tags, priority, device and limits.wall_seconds."
     )
     schema["examples"] = [example["value"] for example in EXAMPLES.values()]
+    schema["anyOf"].append({"required": ["hamiltonian", "times"]})
+    schema["not"] = {"required": ["time", "times"]}
     schema["properties"] |= {
+        "times": {
+            "description": "Several times in place of `time`, each of them compiled from the one "
+            "before: growing in size, of one sign, none of them 0.",
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MOST_TIMES,
+            "items": {"type": "number"},
+        },
         "name": {
             "description": "A title for people.",
             "anyOf": [{"type": "null"}, {"type": "string", "minLength": 1, "maxLength": MAX_NAME}],

@@ -73,16 +73,19 @@ async def submit_job(
 ) -> Response:
     """Submit a problem; the answer is the job, which then runs on its own.
 
+    With `times` in place of `time` it compiles one time after another, each from the one before.
+
     ```sh
     curl -i http://127.0.0.1:8765/v1/jobs -H 'Content-Type: application/json' \\
       -d '{"hamiltonian": {"model": "xxz_chain", "num_qubits": 10, "delta": 0.5}, "time": 0.5,
            "initial_state": "neel", "ansatz": {"layers": 5}, "name": "first"}'
     ```
     """
-    memory = await run_in_threadpool(check_fits, submission.problem, settings.memory_gb)
+    memory = await run_in_threadpool(check_fits, submission.problems, settings.memory_gb)
     job, replayed = await run_in_threadpool(
         lambda: store.create(
-            submission.problem.to_json(),
+            submission.to_json(),
+            kind=submission.kind,
             num_qubits=submission.problem.num_qubits,
             memory_bytes=memory,
             name=submission.name,

@@ -1,26 +1,30 @@
 """What a job will need, before it is accepted."""
 
 import math
+from collections.abc import Sequence
 
 from aqc.errors import InputError
-from aqc.estimate import Estimate, estimate
+from aqc.estimate import Estimate
 from aqc.problem import Problem
+from aqc.times import estimate_times
 
 _COMPLEX_BYTES = 16
 
 
-def check_fits(problem: Problem, service_gb: float) -> int:
-    """Return the bytes that a problem is predicted to need; refuse what is too much.
+def check_fits(problems: Sequence[Problem], service_gb: float) -> int:
+    """Return the bytes that a job is predicted to need; refuse what is too much.
 
     Args:
-        problem: What was submitted.
+        problems: What was submitted, one for each time.
         service_gb: Gigabytes that the service allows a job.
 
     Raises:
         InputError: More than the problem's own limit or the service's; or a time too long.
     """
+    problem = problems[-1]
     check_unpacked(problem, service_gb)
-    told = estimate_within(problem, service_gb)
+    # Memory grows with the time; the time before the last leaves its target beside it.
+    told = estimate_within(problems[-2:], service_gb)
     try:
         told.check()
     except InputError as error:
@@ -51,14 +55,14 @@ def check_unpacked(problem: Problem, service_gb: float) -> None:
         )
 
 
-def estimate_within(problem: Problem, service_gb: float) -> Estimate:
-    """Return what a problem will need where the service's limit holds too.
+def estimate_within(problems: Sequence[Problem], service_gb: float) -> Estimate:
+    """Return what a job will need where the service's limit holds too.
 
     Args:
-        problem: What was submitted.
+        problems: What was submitted, one for each time.
         service_gb: Gigabytes that the service allows a job.
 
     Raises:
         InputError: If the time is too long to be resolved.
     """
-    return estimate(problem.within_memory(service_gb))
+    return estimate_times([problem.within_memory(service_gb) for problem in problems])

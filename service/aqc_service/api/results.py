@@ -1,13 +1,16 @@
 """What a job made: its circuit, its plots, its files."""
 
 import hashlib
+import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from aqc.output import FIGURES
+from aqc.times import MOST_TIMES
 from aqc_service.api import describe, plots
 from aqc_service.api.conditional import best_type, conditional, digest
 from aqc_service.api.context import KEYED, StoreDep, find_job
@@ -34,6 +37,10 @@ _IMAGES = {"svg": "image/svg+xml", "png": "image/png"}
 
 # What a browser may do with a file that it shows by itself: nothing but style it.
 _HARMLESS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+
+TimeNumber = Annotated[
+    int | None, Query(description="Which of several times, from 1 on.", ge=1, le=MOST_TIMES)
+]
 
 _HEADERS = {
     "ETag": describe.ETAG,
@@ -78,14 +85,17 @@ async def job_result(
     best_so_far: Annotated[
         bool, Query(description="Be content with the best circuit so far of an unfinished job.")
     ] = False,
+    time_number: TimeNumber = None,
 ) -> Response:
     """Return the circuit as OpenQASM 3 or 2 or QPY, or everything about it as JSON.
 
     A cancelled job has its best circuit so far; the header Aqc-Result says so. The result of a
-    kernel's job is JSON.
+    kernel's job is JSON. A job with several times has a result for each time that is done, also
+    while it goes on with later ones; without `time_number` it is that of the last.
 
     ```sh
     curl http://127.0.0.1:8765/v1/jobs/$JOB/result
+    curl 'http://127.0.0.1:8765/v1/jobs/$JOB/result?time_number=1'
     curl -o circuit.qpy 'http://127.0.0.1:8765/v1/jobs/$JOB/result?format=qpy'
     curl -H 'Accept: application/json' http://127.0.0.1:8765/v1/jobs/$JOB/result
     ```
@@ -93,8 +103,10 @@ async def job_result(
     job = await find_job(store, job_id)
     media_type, chosen = _negotiated(request, format, _TYPES_OF_KIND.get(job.kind, _TYPES))
     name = _FORMATS[chosen][0]
-    file = await run_in_threadpool(_result_file, store, job, name, best_so_far)
-    return _respond(request, file, media_type, {"Content-Disposition": _named(job, name)})
+    find = _result_file if time_number is None else partial(_file_of_time, number=time_number)
+    file = await run_in_threadpool(lambda: find(store, job, name, best_so_far=best_so_far))
+    named = name if time_number is None else f"{time_number}-{name}"
+    return _respond(request, file, media_type, {"Content-Disposition": _named(job, named)})
 
 
 @router.get(
@@ -119,18 +131,21 @@ async def job_plot(
     job_id: describe.JobId,
     plot: Literal["convergence", "circuit", "sweep"],
     extension: Literal["svg", "png"],
+    time_number: TimeNumber = None,
 ) -> Response:
     """Return a plot of a finished job; `sweep` if it fitted several depths.
+
+    Of several times, each that is done has its plots.
 
     ```sh
     curl -o convergence.svg http://127.0.0.1:8765/v1/jobs/$JOB/plots/convergence.svg
     ```
     """
     job = await find_job(store, job_id)
-    data = await run_in_threadpool(_artifact, store, job.id, FIGURES)
+    find = _figures if time_number is None else partial(_file_of_time, number=time_number)
+    drawn_from = await run_in_threadpool(lambda: find(store, job, FIGURES))
     content = None
-    if job.state == "succeeded" and data is not None:
-        drawn_from = await run_in_threadpool(_final, store, data)
+    if drawn_from is not None:
         content = await plots.draw(drawn_from.content, plot, extension)
     if content is None:
         raise _no_result(job, f"{plot}.{extension}", offered=False)
@@ -156,7 +171,7 @@ async def job_artifacts(store: StoreDep, job_id: describe.JobId) -> ArtifactList
 
 
 @router.get(
-    "/{job_id}/artifacts/{name}",
+    "/{job_id}/artifacts/{name:path}",
     response_class=Response,
     responses={
         200: {
@@ -182,7 +197,8 @@ async def job_artifact(
     if artifact is None:
         raise Refusal(404, "The job has no file of this name; its artifacts list those it has.")
     file = await run_in_threadpool(_final, store, artifact)
-    headers = {**_HARMLESS, "Content-Disposition": f'attachment; filename="{artifact.name}"'}
+    file_name = artifact.name.replace("/", "-")
+    headers = {**_HARMLESS, "Content-Disposition": f'attachment; filename="{file_name}"'}
     return _respond(request, file, artifact.media_type, headers)
 
 
@@ -196,7 +212,7 @@ def _negotiated(request: Request, format: Format | None, types: dict[str, str]) 
     return media_type, types[media_type]
 
 
-def _result_file(store: Store, job: Job, name: str, best_so_far: bool) -> _File:
+def _result_file(store: Store, job: Job, name: str, *, best_so_far: bool) -> _File:
     """Return a file of the result, or of the best circuit so far where that will do."""
     artifact = _artifact(store, job.id, name)
     if job.state == "succeeded" and artifact is not None:
@@ -209,6 +225,30 @@ def _result_file(store: Store, job: Job, name: str, best_so_far: bool) -> _File:
         content = _read(store, best)
         return _File(content, hashlib.sha256(content).hexdigest(), final=False)
     raise _no_result(job, name, offered=best is not None)
+
+
+def _file_of_time(
+    store: Store, job: Job, name: str, *, number: int, best_so_far: bool = False
+) -> _File:
+    """Return a file of one of several times, or of its best circuit so far."""
+    count = len(json.loads(job.problem).get("times", ())) if job.kind == "series" else 1
+    if not number <= count:
+        raise Refusal(404, f"The job has no time number {number}; its times are 1 to {count}.")
+    row = next((row for row in job.series or () if row["number"] == number), None)
+    if row is not None:
+        artifact = _artifact(store, job.id, f"time_{number}/{name}")
+        content = _read(store, artifact.path if artifact else f"{row['directory']}/{name}")
+        final = row["status"] != "interrupted"
+        return _File(content, hashlib.sha256(content).hexdigest(), final=final)
+    if job.kind != "series" or (job.best or {}).get("time_number") == number:
+        return _result_file(store, job, name, best_so_far=best_so_far)
+    raise _no_result(job, f"{name} of time number {number}", offered=False)
+
+
+def _figures(store: Store, job: Job, name: str) -> _File | None:
+    """Return what the plots of a finished job are drawn from."""
+    artifact = _artifact(store, job.id, name) if job.state == "succeeded" else None
+    return None if artifact is None else _final(store, artifact)
 
 
 def _no_result(job: Job, name: str, *, offered: bool) -> Refusal:

@@ -33,6 +33,8 @@ class Progress(View):
     """Evaluations of the objective so far."""
     infidelity: float | None = None
     """1 - F so far."""
+    time_number: int | None = None
+    """Of a series: which time is being compiled, from 1 on; null otherwise."""
 
 
 class Best(View):
@@ -40,6 +42,28 @@ class Best(View):
 
     infidelity: float | None
     evaluations: int | None
+    time_number: int | None = None
+    """Of a series: which time it is of."""
+
+
+class TimeView(View):
+    """A time of a series that is done."""
+
+    number: int
+    """From 1 on, for the parameter `time_number` of the result."""
+    time: float
+    layers: int
+    two_qubit_depth: int
+    infidelity: float
+    infidelity_bound: float
+    """Against the exact evolution, as its certificate tells it."""
+    trotter_infidelity: float | None
+    """Of the best product formula that is no shallower; null where the start is none of its own."""
+    evaluations: int
+    seconds: float
+    status: str
+    result: str
+    """Path of its circuit, and with `format=json` of its certificate."""
 
 
 class Links(View):
@@ -59,7 +83,7 @@ class JobView(View):
 
     id: str
     kind: str
-    """What kind of work: compile or kernel."""
+    """What kind of work: compile, series (a compile of several times) or kernel."""
     state: State
     reason: Reason | None
     """Why it failed; time_limit also for a success that stopped at its wall time."""
@@ -108,11 +132,13 @@ class JobDetail(JobView):
     problem: dict[str, Any]
     """problem.json with all defaults filled in; of a kernel its name, the operation, how arrays are
     written, and the job that the input came with."""
+    series: list[TimeView] | None
+    """Of a series: the times that are done, also while later ones are being compiled."""
 
     @classmethod
     def of(cls, job: Job, notes: Sequence[str] = ()) -> Self:
         """Return the view of a job with its problem."""
-        return cls(problem=json.loads(job.problem), **_fields(job, notes))
+        return cls(problem=json.loads(job.problem), series=_series(job), **_fields(job, notes))
 
 
 class JobPage(View):
@@ -257,6 +283,13 @@ def _fields(job: Job, notes: Sequence[str]) -> dict[str, Any]:
         "best": best or None,
         "links": Links(self=path, page=f"/ui/jobs/{job.id}", **links),
     }
+
+
+def _series(job: Job) -> list[TimeView] | None:
+    if job.kind != "series":
+        return None
+    path = f"{job_path(job.id)}/result?time_number="
+    return [TimeView(**row, result=f"{path}{row['number']}") for row in job.series or ()]
 
 
 _COPIED = set(JobView.model_fields) - {"tags", "notes", "best", "links"}

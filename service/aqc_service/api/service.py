@@ -45,7 +45,7 @@ metrics_router = APIRouter(
 async def estimate_job(
     settings: SettingsDep, submission: Annotated[Submission, Depends(read_submission)]
 ) -> Estimate:
-    """Predict what a problem will need; nothing is stored.
+    """Predict what a problem will need, all its times together; nothing is stored.
 
     ```sh
     curl http://127.0.0.1:8765/v1/estimates -H 'Content-Type: application/json' \\
@@ -53,7 +53,7 @@ async def estimate_job(
     ```
     """
     problem = submission.problem
-    told = await run_in_threadpool(estimate_within, problem, settings.memory_gb)
+    told = await run_in_threadpool(estimate_within, submission.problems, settings.memory_gb)
     warnings = []
     if problem.ansatz.layers == "auto":
         warnings.append(

@@ -15,6 +15,7 @@ from aqc.problem import Problem
 from aqc.refusals import unknown_field
 from aqc.settings import LimitSettings
 from aqc.strict_json import parse_json
+from aqc.times import at_times, read_problems, to_json
 from aqc_service.api.problems import Refusal, refusal_of
 
 MAX_BODY = 8 * 2**20
@@ -22,6 +23,8 @@ MAX_NAME, MAX_TAGS, MAX_TAG = 200, 16, 64
 MAX_PRIORITY = 100
 MAX_WALL_SECONDS = 30 * 86400.0
 
+_OF_PROBLEM = list(Problem.model_fields)
+_OF_PROBLEM.insert(_OF_PROBLEM.index("time") + 1, "times")
 _OWN = ("name", "tags", "priority", "device")  # and limits.wall_seconds
 
 # A caller that is still sending reads no answer; so much is read and dropped before it gets one.
@@ -33,7 +36,8 @@ class Submission:
     """A problem and how it is to be treated.
 
     Attributes:
-        problem: What to compile.
+        problem: What to compile; of several times the last.
+        times: All of them, where there are several.
         name: A title for people.
         tags: Words to filter by.
         priority: Higher runs first.
@@ -43,12 +47,27 @@ class Submission:
     """
 
     problem: Problem
+    times: tuple[float, ...] | None
     name: str | None
     tags: tuple[str, ...]
     priority: int
     device: str
     wall_seconds: float | None
     body_hash: str
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """One for each time."""
+        return (self.problem,) if self.times is None else at_times(self.problem, self.times)
+
+    @property
+    def kind(self) -> str:
+        """Kind of the job."""
+        return "compile" if self.times is None else "series"
+
+    def to_json(self) -> str:
+        """Return problem.json, all defaults included."""
+        return self.problem.to_json() if self.times is None else to_json(self.problems)
 
 
 async def read_submission(request: Request) -> Submission:
@@ -91,11 +110,12 @@ def parse_submission(content: Any) -> Submission:
     fields = {name: kept(read, own.get(name)) for name, read in _READERS.items()}
     problem, unknown = _without_unknown(problem)
     faults += unknown
-    checked = kept(Problem.from_dict, problem)
+    problems = kept(read_problems, problem)
     if faults:
         raise InputError("\n".join(text for _, text in faults), faults[0][0], tuple(faults))
     body_hash = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return Submission(problem=checked, body_hash=body_hash, **fields)
+    times = tuple(one.time for one in problems) if "times" in content else None
+    return Submission(problem=problems[-1], times=times, body_hash=body_hash, **fields)
 
 
 def check_tag(tag: Any, pointer: str) -> str:
@@ -130,7 +150,7 @@ def _without_unknown(problem: dict[str, Any]) -> tuple[dict[str, Any], list[tupl
 
     The problem's own refusal would not know of the service's fields.
     """
-    levels = [("", "The input", problem, [*Problem.model_fields, *_OWN])]
+    levels = [("", "The input", problem, [*_OF_PROBLEM, *_OWN])]
     limits = problem.get("limits")
     if isinstance(limits, Mapping):
         problem["limits"] = limits = dict(limits)

@@ -24,6 +24,7 @@ class FormField:
         default: What holds when it is empty.
         choices: The values to choose from, if only these are allowed.
         wide: Whether it takes a row of its own.
+        list_pointer: Where a list stands, if not in the same place.
     """
 
     pointer: str
@@ -33,6 +34,7 @@ class FormField:
     default: str = ""
     choices: tuple[str, ...] = ()
     wide: bool = False
+    list_pointer: str = ""
 
     @property
     def key(self) -> str:
@@ -54,8 +56,10 @@ def main_fields() -> tuple[FormField, ...]:
         'neel, zeros, bits such as 0101 (the last is qubit 0), or {"bloch": [[theta, phi], ...]}.',
         "zeros",
     )
+    time = _field("/time", "Time t")
+    several = f"{time.hint[:-1]}; or several, such as 0.5, 1, 1.5."
     return (
-        _field("/time", "Time t"),
+        replace(time, kind="numbers", hint=several, list_pointer="/times"),
         state,
         replace(_field("/ansatz/layers", "Brick layers"), kind="numbers"),
         _field("/goal/infidelity", "Goal: infidelity"),

@@ -71,6 +71,17 @@ PRESETS: tuple[Preset, ...] = (
         },
     ),
     Preset(
+        "times",
+        "Heisenberg, five times",
+        {
+            "hamiltonian": {"model": "heisenberg_chain", "num_qubits": 20, "j": 0.25},
+            "times": [0.5, 1.0, 1.5, 2.0, 2.5],
+            "initial_state": "neel",
+            "ansatz": {"layers": "auto"},
+            "goal": {"infidelity": 0.01},
+        },
+    ),
+    Preset(
         "terms",
         "Your own terms",
         {

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
@@ -44,6 +44,7 @@ class Client(Sweeps):
         problem: Any,
         time: float | None = None,
         *,
+        times: Sequence[float] | None = None,
         name: str | None = None,
         tags: Iterable[str] = (),
         priority: int = 0,
@@ -57,6 +58,7 @@ class Client(Sweeps):
             problem: A `Problem`, what problem.json holds, or a Hamiltonian in any form that
                 `compile_evolution` takes, such as SparsePauliOp.
             time: t, with a Hamiltonian; left out for a PauliEvolutionGate.
+            times: Several times in place of `time`, each compiled from the one before.
             name: A title for people.
             tags: Words to filter by.
             priority: Higher runs first, 0 to 100.
@@ -71,7 +73,7 @@ class Client(Sweeps):
             InputError: If the problem is refused; `errors` names every field at fault.
             ServiceError: If the service does not take it.
         """
-        content = as_content(problem, time, settings)
+        content = as_content(problem, time, settings, times)
         content |= {"name": name} if name is not None else {}
         content |= {"tags": list(tags)} if tags else {}
         content |= {"priority": priority} if priority else {}
@@ -149,28 +151,44 @@ class Client(Sweeps):
         """
         yield from self._follow(f"/v1/jobs/{_id(job)}/events", after)
 
-    def result(self, job: Job | str, *, best_so_far: bool = False) -> "QuantumCircuit":
+    def result(
+        self, job: Job | str, *, best_so_far: bool = False, time_number: int | None = None
+    ) -> "QuantumCircuit":
         """Return the circuit of a job.
 
         Args:
             job: The job or its id.
             best_so_far: Be content with the best circuit so far of an unfinished job.
+            time_number: Which of several times, from 1 on; the last without it. Those that are
+                done have a circuit while later ones are being compiled.
 
         Raises:
             ServiceError: If there is none (yet).
         """
         from qiskit import qpy
 
-        content = self.download(job, "qpy", best_so_far=best_so_far)
+        content = self.download(job, "qpy", best_so_far=best_so_far, time_number=time_number)
         return cast("QuantumCircuit", qpy.load(io.BytesIO(content))[0])
 
-    def result_json(self, job: Job | str, *, best_so_far: bool = False) -> dict[str, Any]:
+    def result_json(
+        self, job: Job | str, *, best_so_far: bool = False, time_number: int | None = None
+    ) -> dict[str, Any]:
         """Return all that is known of a job's result: the content of result.json."""
-        return cast(dict[str, Any], json.loads(self.download(job, "json", best_so_far=best_so_far)))
+        text = self.download(job, "json", best_so_far=best_so_far, time_number=time_number)
+        return cast(dict[str, Any], json.loads(text))
 
-    def download(self, job: Job | str, format: Format, *, best_so_far: bool = False) -> bytes:
+    def download(
+        self,
+        job: Job | str,
+        format: Format,
+        *,
+        best_so_far: bool = False,
+        time_number: int | None = None,
+    ) -> bytes:
         """Return a job's result in a format, checked against the digest that came with it."""
         query = {"format": format, "best_so_far": str(best_so_far).lower()}
+        if time_number is not None:
+            query["time_number"] = str(time_number)
         response = self._send("GET", f"/v1/jobs/{_id(job)}/result", params=query)
         digest = base64.b64encode(hashlib.sha256(response.content).digest()).decode()
         if response.headers.get("Repr-Digest") != f"sha-256=:{digest}:":
@@ -181,9 +199,9 @@ class Client(Sweeps):
 def _progress(event: Event) -> Progress:
     data = event.data
     stage = cast("Stage", data.get("stage") or data.get("state") or "message")
-    return Progress(
-        stage, data.get("fraction"), data.get("evaluations") or 0, data.get("infidelity")
-    )
+    which = {name: data.get(name) for name in ("time", "time_number", "time_count")}
+    evaluations = data.get("evaluations") or 0
+    return Progress(stage, data.get("fraction"), evaluations, data.get("infidelity"), **which)
 
 
 def _job(response: httpx.Response) -> Job:

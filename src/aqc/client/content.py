@@ -16,11 +16,23 @@ def encode(content: Any) -> bytes:
     return json.dumps(content, default=_plain).encode()
 
 
-def as_content(problem: Any, time: float | None, settings: dict[str, Any]) -> dict[str, Any]:
+def as_content(
+    problem: Any,
+    time: float | None,
+    settings: dict[str, Any],
+    times: Sequence[float] | None = None,
+) -> dict[str, Any]:
     """Return what problem.json holds for the arguments of `submit`."""
     from aqc.inline import as_problem, inline
     from aqc.problem import Problem
+    from aqc.times import at_times, checked_times, to_dict
 
+    if times is not None:
+        if time is not None:
+            raise InputError("A problem must have either `time` or `times`, but has both.")
+        found = checked_times(times)
+        content = as_content(problem, found[0], settings)
+        return to_dict(at_times(Problem.from_dict(content), found))
     if isinstance(problem, Mapping) and ("hamiltonian" in problem or "target" in problem):
         return inline({**problem, **({} if time is None else {"time": time}), **settings})
 

@@ -20,10 +20,15 @@ The right half of the chain is seen in a mirror, so that both halves are the sam
 a leading axis of length two; the gates that cross the middle join them. Laid on two devices, the
 halves run side by side.
 
+Where the magnetization is conserved, the rows of the boundary hold one sector of the bond each
+(`sectors`), and those of a group of legs are closed with its own part of the target.
+
 No truncation and no decomposition: reverse mode gives the gradient with respect to every block.
-Cost per cell ~ r 4^m (16 m chi + 4 chi^2) multiplications, r = 4 for operators, else 1.
+Cost per cell ~ r 4^m (16 m chi + 4 chi^2) multiplications, r = 4 for operators, else 1; with
+sectors chi is the size of the largest.
 """
 
+from functools import partial, reduce
 from typing import NamedTuple
 
 import jax
@@ -34,6 +39,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from aqc.ansatz import Ansatz
 from aqc.cost import crossing_layers, padded_bond
 from aqc.mps import MPS
+from aqc.overlap import sectors
 
 _IDENTITY = np.eye(4)
 # Stands for the gates that cross the chain's end: |0><0| x 1.
@@ -51,7 +57,8 @@ class ExactData(NamedTuple):
             crosses the cell's outer cut. shape (2, cells, 2m + 1). Two constants follow the blocks:
             the identity for layers without a block, and the chain's end.
         state: Product state of each cell, shape (2, cells, 4, r): its two qubits, its references.
-        target: Conjugated tensors of each cell, shape (2, cells, chi, 4, r, chi).
+        target: Conjugated tensors of each cell, shape (2, cells, groups, a, chi, 4, r, chi): one
+            group and one for both a where all is dense, else as `sectors.closers` has them.
         middle: Numbers of the blocks that cross the cut between the halves, shape (m,).
     """
 
@@ -79,12 +86,16 @@ def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> ExactData:
     idle = 4 * cells - n
     still = np.zeros(ansatz.state.shape[1:])
     still.flat[0] = 1.0
-    sites = [site.reshape(2, -1) for site in (*ansatz.state, *[still] * idle)]  # i w
+    product = np.array([*ansatz.state, *[still] * idle])
     tensors = [*target.tensors, *[still.reshape(1, -1, 1)] * idle]
-    chi, references = padded_bond(target.max_bond), sites[0].shape[1] ** 2
+    sorted_by = sectors.sort(MPS(tuple(tensors)), product) if ansatz.block == "u1" else None
+    if sorted_by is not None:
+        tensors = sorted_by.tensors
+    sites = [site.reshape(2, -1) for site in product]  # i w
+    references = sites[0].shape[1] ** 2
     numbers = np.empty((2, cells, 2 * depth + 1), dtype=np.int32)
     states = np.empty((2, cells, 4, references), dtype=dtype)
-    padded = np.zeros((2, cells, chi, 4, references, chi), dtype=dtype)
+    closers = []
     for half, cell in np.ndindex(2, cells):
         at = 2 * cells - 1 - cell if half else cell
         numbers[half, cell, 0::2] = inside[at]
@@ -96,9 +107,28 @@ def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> ExactData:
             left, right = left.T, right.T
         pair = np.einsum("liwm,mjvr->lijwvr", _legs(left), _legs(right))
         pair = pair.reshape(len(left), 4, references, -1)
-        padded[half, cell, : len(pair), ..., : pair.shape[3]] = pair
+        closers.append(_closers(pair, target.max_bond, sorted_by, at, half, depth))
+    shape = 2, cells, *closers[0].shape
     # Cast by NumPy: jnp.asarray would compile a conversion for each shape.
+    padded = np.array(closers, dtype=dtype).reshape(shape)
     return _place(numbers, states, padded, crossing[cells])
+
+
+def _closers(
+    pair: np.ndarray, bond: int, of: sectors.Sectors | None, cell: int, half: int, depth: int
+) -> np.ndarray:
+    """Return the target's two sites in a cell as `ExactData.target` has them."""
+    if of is None:
+        chi = padded_bond(bond)
+        padded = np.zeros((1, 1, chi, *pair.shape[1:3], chi), dtype=complex)
+        padded[0, 0, : len(pair), ..., : pair.shape[3]] = pair
+        return padded
+    # What is in excess on the left of a cut is missing on its right.
+    cuts = of.excess[2 * cell], of.excess[2 * cell + 2]
+    outer, inner = (-cuts[1], -cuts[0]) if half else cuts
+    ones = int(of.ones[2 * cell : 2 * cell + 2].sum())
+    found = sectors.closers(pair[:, :, 0], outer, inner, ones, depth, of.size(depth))
+    return found[..., None, :]
 
 
 def _legs(tensor: np.ndarray) -> np.ndarray:
@@ -145,7 +175,7 @@ def log_fidelity(blocks: jax.Array, data: ExactData) -> jax.Array:
 
 def _boundary(gates: jax.Array, state: jax.Array, target: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Return a half's normalized boundary at the middle, shape (4**m, chi), and its log norm."""
-    chi, references, depth = target.shape[1], target.shape[3], gates.shape[1] // 2
+    chi, references, depth = target.shape[3], target.shape[5], gates.shape[1] // 2
     steps, closing = _cell_matrices(gates, state, target)
 
     def cell(
@@ -160,7 +190,7 @@ def _boundary(gates: jax.Array, state: jax.Array, target: jax.Array) -> tuple[ja
             boundary = jnp.einsum("xy,myr->mxr", matrix, boundary)
             made *= 4
         parts = boundary.reshape(references, -1, 2 * chi)
-        boundary = sum(part @ closer for part, closer in zip(parts, close, strict=True))
+        boundary = reduce(jnp.add, map(_closed, parts, close))
         boundary = boundary.reshape((2,) * (2 * depth) + (chi,)).transpose(_leg_order(depth))
         norm = jnp.sqrt(jnp.sum(boundary.real**2 + boundary.imag**2))
         # The norm is divided out here and added back as a logarithm: constant for the gradient.
@@ -176,7 +206,7 @@ def _cell_matrices(
     gates: jax.Array, state: jax.Array, target: jax.Array
 ) -> tuple[list[jax.Array], jax.Array]:
     """Return the step matrices of each cell and the matrix that closes it with the target."""
-    cells, chi, _, references = target.shape[:4]
+    cells, groups, _, chi, _, references = target.shape[:6]
     depth = gates.shape[1] // 2
     inside = gates[:, 0::2]
     # crossing[..., k, a, b]: k = (out, in) of the left qubit, a = out and b = in of the right one
@@ -190,8 +220,31 @@ def _cell_matrices(
         step = jnp.einsum("cbiao,ckxb->cioxak", gate, crossing[:, j])
         steps.append(step.reshape(cells, 8, 8))
     last = inside[:, depth].reshape(cells, 4, 2, 2)  # (i j) a o
-    closing = jnp.einsum("clswr,csao->cwalor", target, last)
-    return steps, closing.reshape(cells, references, 2 * chi, 2 * chi)
+    closing = jnp.einsum("cgalswr,csao->cwgalor", target, last)
+    return steps, closing.reshape(cells, references, groups, 2 * chi, 2 * chi)
+
+
+def _closed(rows: jax.Array, closers: jax.Array) -> jax.Array:
+    """Return rows of made legs closed with the target, each with the part of its group."""
+    if len(closers) == 1:
+        return rows @ closers[0]
+    order, ends = sectors.grouped(len(closers) // 2)
+    rows = _rearranged(rows, order)
+    parts = zip((0, *ends), ends, closers, strict=False)
+    closed = [rows[begin:end] @ closer for begin, end, closer in parts]
+    return _rearranged(jnp.concatenate(closed), tuple(np.argsort(order).tolist()))
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _rearranged(rows: jax.Array, order: tuple[int, ...]) -> jax.Array:
+    """Return rows in another order; its way back gathers, where JAX's own would scatter."""
+    return rows[np.array(order)]
+
+
+_rearranged.defvjp(
+    lambda rows, order: (_rearranged(rows, order), None),
+    lambda order, _, slope: (slope[np.argsort(order)],),
+)
 
 
 def _leg_order(depth: int) -> list[int]:

@@ -74,6 +74,21 @@ def test_watch_and_result(run, problem, worker, tmp_path):
     assert out.read_bytes() == b"Q"
 
 
+def test_a_kernels_job_is_shown_by_what_it_runs(run, store, worker):
+    call = {"kernel": "do-merging", "operation": "merge", "arrays": "list", "input": "0"}
+    given = {"num_qubits": 0, "memory_bytes": 0, "body_hash": "-", "name": "do-merging/merge"}
+    job, _ = store.create(json.dumps(call), kind="kernel", **given)
+    assert "kernel" in run("list").stdout
+    worker.start(job.id)
+    result = {"kernel": "do-merging", "operation": "merge", "version": "0", "seconds": 0.1}
+    worker.succeed(job.id, {"result.json": b'{"result": 1}'}, result)
+    shown = run("show", job.id).stdout
+    assert "do-merging, merge" in shown
+    assert "qubits" not in shown
+    assert json.loads(run("result", job.id).stdout) == {"result": 1}
+    assert "has no circuit.qpy" in run("result", job.id, "-f", "qpy", "-o", "/x", code=1).stderr
+
+
 def test_what_the_service_refuses_is_told_line_by_line(run, tmp_path, problem):
     bad = tmp_path / "bad.json"
     bad.write_text(json.dumps({**PROBLEM, "time": "x", "seed": -1}))

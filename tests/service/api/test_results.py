@@ -109,7 +109,11 @@ def test_the_best_so_far_of_a_running_job_is_labelled(api, worker, job_id):
     best = api.get(f"/v1/jobs/{job_id}/result?best_so_far=true")
     assert (best.status_code, best.content) == (200, b"so far")
     assert best.headers["Aqc-Result"] == "best-so-far"
-    assert api.get(f"/v1/jobs/{job_id}").json()["best"] == {"infidelity": 0.25, "evaluations": 7}
+    assert api.get(f"/v1/jobs/{job_id}").json()["best"] == {
+        "infidelity": 0.25,
+        "evaluations": 7,
+        "time_number": None,
+    }
 
 
 def test_a_cancelled_job_serves_its_best_so_far(api, worker, job_id):

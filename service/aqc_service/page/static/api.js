@@ -42,8 +42,8 @@ function newKey() {
 }
 
 export const getJob = async (id) => (await exchange("GET", jobPath(id)))[0];
-export const getResult = async (id) =>
-  (await exchange("GET", `${jobPath(id)}/result?format=json`))[0];
+export const getResult = async (id, timeNumber = null) =>
+  (await exchange("GET", `${jobPath(id)}/result?format=json${timeNumber ? `&time_number=${timeNumber}` : ""}`))[0];
 export const cancel = async (id) => (await exchange("POST", `${jobPath(id)}/cancel`))[0];
 export const retry = async (id) => (await exchange("POST", `${jobPath(id)}/retry`))[0];
 export const remove = async (id) => (await exchange("DELETE", jobPath(id)))[0];

@@ -1,6 +1,6 @@
 // The infidelity against evaluations on a log axis, with Trotter's and the goal as lines.
 
-import { number, superscript, svgElement } from "./format.js";
+import { number, roundStep, superscript, svgElement } from "./format.js";
 
 const FLOOR = 1e-16; // a converged or zero infidelity still needs a place on a log axis
 const EDGE = { left: 50, right: 12, top: 12, bottom: 36 };
@@ -89,9 +89,7 @@ function yAxis(low, high, { y, left, right }) {
 }
 
 function xAxis(longest, { x, bottom, left, right }) {
-  const rough = longest / Math.max(2, Math.floor((right - left) / 90));
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((digit) => digit * power).find((size) => size >= rough);
+  const step = roundStep(longest / Math.max(2, Math.floor((right - left) / 90)));
   const marks = [];
   for (let e = 0; e <= longest; e += step) {
     marks.push(svgElement("text", { class: "tick", x: x(e), y: bottom + 16, "text-anchor": "middle" }, String(e)));

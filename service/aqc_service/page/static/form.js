@@ -90,10 +90,19 @@ export class Form {
     } else if (input === this.model) {
       this.choose(input.value);
     } else {
-      setAt(this.problem, input.dataset.pointer, this.read(input));
+      this.take(input);
     }
     if (input !== this.json) this.json.value = JSON.stringify(this.problem, null, 2);
     this.changed();
+  }
+
+  /** Put what was typed into the problem; a list may have a place of its own. */
+  take(input) {
+    const { pointer, list } = input.dataset;
+    const value = this.read(input);
+    const several = Boolean(list) && Array.isArray(value);
+    if (list) setAt(this.problem, list, several ? value : undefined);
+    setAt(this.problem, pointer, several ? undefined : value);
   }
 
   changed() {
@@ -128,7 +137,9 @@ export class Form {
     this.activate();
     for (const input of this.inputs()) {
       if (input === this.model) continue;
-      const value = getAt(this.problem, input.dataset.pointer) ?? input.dataset.default;
+      const { pointer, list } = input.dataset;
+      const several = list && getAt(this.problem, list);
+      const value = getAt(this.problem, pointer) ?? several ?? input.dataset.default;
       input.value = show(value, input.dataset.kind);
     }
   }
@@ -177,7 +188,7 @@ export class Form {
   find(pointer) {
     const inputs = this.inputs();
     for (let at = pointer ?? ""; at; at = at.slice(0, at.lastIndexOf("/"))) {
-      const input = inputs.find((candidate) => candidate.dataset.pointer === at);
+      const input = inputs.find(({ dataset }) => dataset.pointer === at || dataset.list === at);
       if (input) return input;
     }
     return null;

@@ -12,6 +12,12 @@ export function number(value) {
   return String(Number(value.toPrecision(3)));
 }
 
+/** The next of 1, 2, 5, 10, 20, ... for the marks of an axis. */
+export function roundStep(rough) {
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return [1, 2, 5, 10].map((digit) => digit * power).find((size) => size >= rough);
+}
+
 export function superscript(power) {
   const digits = "⁰¹²³⁴⁵⁶⁷⁸⁹";
   return [...String(power)].map((c) => (c === "-" ? "⁻" : digits[c])).join("");
@@ -40,12 +46,20 @@ export function title(job) {
   return job.name || (job.problem ? describe(job.problem) : `${job.num_qubits} sites`);
 }
 
-export function describe({ hamiltonian, time, target }) {
+export function describe(problem) {
+  const { hamiltonian, target } = problem;
   if (target?.circuit) return "State of a circuit";
   if (target?.state) return "Matrix product state";
   const model = hamiltonian?.model?.replaceAll?.("_chain", "").replaceAll("_", " ") ?? "Terms";
   const name = model === "xxz" || model === "xyz" ? model.toUpperCase() : model;
-  return `${name[0]?.toUpperCase() ?? ""}${name.slice(1)}, ${hamiltonian?.num_qubits} sites, t = ${time}`;
+  const parts = [`${name[0]?.toUpperCase() ?? ""}${name.slice(1)}`, `${hamiltonian?.num_qubits} sites`, times(problem)];
+  return parts.filter(Boolean).join(", ");
+}
+
+/** The time of a problem, or its several times in short; "" where there is none. */
+export function times({ time, times: several }) {
+  if (Array.isArray(several) && several.length) return `t = ${several[0]} … ${several.at(-1)} (${several.length} times)`;
+  return time == null ? "" : `t = ${time}`; // none where a target is given
 }
 
 const SVG = "http://www.w3.org/2000/svg";

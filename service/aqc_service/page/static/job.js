@@ -2,12 +2,14 @@
 
 import * as api from "./api.js";
 import { Chart } from "./chart.js";
-import { act, byId, duration, notice, number, title } from "./format.js";
+import { act, byId, duration, notice, number, times, title } from "./format.js";
 import { showKernelEnd, showKernelJob } from "./kernel_job.js";
 import { showResult } from "./result.js";
+import { Series } from "./series.js";
 
 const id = byId("job").dataset.job;
 const chart = new Chart(byId("chart"));
+const series = new Series(id, choose);
 const STAGES = ["import", "target", "compile", "optimize", "certify", "write"];
 const ENDED = ["succeeded", "failed", "cancelled"];
 const WORDS = {
@@ -19,6 +21,7 @@ const WORDS = {
 let job = null;
 let pending = 0;
 let shown = false;
+let timeNumber = null; // of several times: whose curve the chart shows
 
 function onEvent({ kind, data }) {
   if (kind === "progress") return showProgress(data);
@@ -57,7 +60,8 @@ function showJob() {
     return;
   }
   const parts = [`${job.num_qubits} qubits`];
-  if (job.problem.time !== null) parts.push(`t = ${job.problem.time}`); // none where a target is given
+  const when = times(job.problem);
+  if (when) parts.push(when);
   if (job.problem.mode === "unitary") parts.push("every input");
   const { layers } = job.problem.ansatz;
   parts.push(layers === "auto" ? "as few brick layers as can be" : `${[layers].flat().join(", ")} brick layers`);
@@ -69,6 +73,7 @@ function showJob() {
   byId("problem-details").hidden = false;
   byId("edit").href = `/?from=${encodeURIComponent(id)}`;
   byId("edit").hidden = false;
+  series.add(job.series ?? []);
   showState(job.state);
   if (job.progress) showProgress({ ...job.progress, points: [] });
 }
@@ -78,6 +83,7 @@ function showState(state) {
   chip.textContent = state;
   chip.dataset.state = state;
   byId("stages").hidden = state !== "running" || job?.kind === "kernel";
+  byId("which").hidden = state !== "running" || job?.kind !== "series";
   say(job?.message ?? WORDS[state] ?? "");
   byId("message").classList.toggle("bad", state === "failed");
   const ended = ENDED.includes(state);
@@ -91,7 +97,8 @@ function say(sentence) {
   byId("message").hidden = !sentence;
 }
 
-function showProgress({ stage, fraction, evaluations, points = [] }) {
+function showProgress({ stage, fraction, evaluations, points = [], ...which }) {
+  if (which.time_number) showTime(which);
   if (stage === "run") byId("kernel-progress").value = fraction;
   const now = STAGES.indexOf(stage);
   for (const item of byId("stages").children) {
@@ -108,8 +115,24 @@ function showProgress({ stage, fraction, evaluations, points = [] }) {
   if (points.length && !shown) showPoints(points);
 }
 
+/** Of several times the chart shows the one that is being compiled. */
+function showTime({ time, time_number: number, time_count: count, times: done = [] }) {
+  series.add(done);
+  byId("which").textContent = `Time ${number} of ${count}: t = ${time}`;
+  if (number === timeNumber) return;
+  timeNumber = number;
+  if (shown) return;
+  chart.replace([]);
+  chart.level("trotter", "", 0);
+  byId("chart-words").textContent = "";
+  byId("infidelity").textContent = "–";
+}
+
 function showPoints(points) {
-  for (const [evaluations, infidelity] of points) chart.add(evaluations, infidelity);
+  const spent = timeNumber ? series.spentBefore(timeNumber) : 0;
+  const now = points.filter(([evaluations]) => evaluations > spent);
+  if (!now.length) return;
+  for (const [evaluations, infidelity] of now) chart.add(evaluations - spent, infidelity);
   // The optimization starts from a plain Trotter circuit, so its first value is Trotter's.
   const [first, start] = chart.points[0];
   if (first === 1) chart.level("trotter", "where it starts", start);
@@ -134,13 +157,29 @@ async function showEnd() {
     if (job.state === "succeeded" || ![404, 409].includes(error.status)) notice(error.message);
     return;
   }
+  byId("evaluations").textContent = job.result?.evaluations ?? (result.optimizer ?? result).evaluations;
+  showCircuit(result);
+}
+
+function showCircuit(result, time) {
   const { history } = result.optimizer ?? result;
   if (history.length) chart.replace(history);
   if (result.trotter) chart.level("trotter", "best Trotter, no shallower", result.trotter.infidelity);
-  showResult(id, job, result);
+  showResult(id, job, result, time);
   byId("infidelity").textContent = number(result.infidelity);
-  byId("evaluations").textContent = (result.optimizer ?? result).evaluations;
   if (chart.points.length) byId("chart-words").textContent = chartWords();
+}
+
+/** Show one of several times that are done; the curve stays that of the running one. */
+async function choose(row) {
+  try {
+    const result = await api.getResult(id, row.number);
+    if (shown) showCircuit(result, row);
+    else showResult(id, job, result, row);
+    byId("result").scrollIntoView({ behavior: "smooth" });
+  } catch (error) {
+    notice(error.message);
+  }
 }
 
 function tick() {

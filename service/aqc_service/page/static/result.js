@@ -19,13 +19,21 @@ const STATUS = {
 
 const UNCERTIFIED = "Not certified: the job ended before its circuit was measured again.";
 
-export function showResult(id, job, result) {
+/** Show a circuit; `row` says which one of several times it is of, the last without it. */
+export function showResult(id, job, result, row = null) {
+  const query = row ? { time_number: row.number } : {};
   byId("result").hidden = false;
-  showDownloads(id, job);
-  if (result.certificate) showDrawing(id);
+  byId("circuit-title").textContent = job.kind === "series" ? `Circuit for t = ${result.problem.time}` : "Circuit";
+  showDownloads(id, job, query);
+  if (result.certificate) showDrawing(id, query);
   showComparison(result);
-  showSweep(id, result);
+  showSweep(id, result, query);
   byId("certificate").replaceChildren(...(result.certificate ? certificate(result) : [UNCERTIFIED]));
+}
+
+function address(id, path, query) {
+  const text = new URLSearchParams(query).toString();
+  return `/v1/jobs/${encodeURIComponent(id)}/${path}${text && `?${text}`}`;
 }
 
 function showComparison(result) {
@@ -40,7 +48,7 @@ function showComparison(result) {
 }
 
 /** The infidelity against the depth, where several depths were fitted. */
-function showSweep(id, { sweep = [] }) {
+function showSweep(id, { sweep = [] }, query) {
   byId("sweep").hidden = sweep.length < 2;
   if (sweep.length < 2) return;
   const onDevice = "total_fidelity" in sweep[0]; // the circuit's own fidelity times the noise's
@@ -60,7 +68,7 @@ function showSweep(id, { sweep = [] }) {
       element("thead", {}, element("tr", {}, ...head.map((word) => element("th", { scope: "col" }, word)))),
       element("tbody", {}, ...sweep.map(row)),
     ),
-    element("a", { href: `/v1/jobs/${encodeURIComponent(id)}/plots/sweep.svg` }, "As a figure"),
+    element("a", { href: address(id, "plots/sweep.svg", query) }, "As a figure"),
   );
 }
 
@@ -72,7 +80,7 @@ function versus({ infidelity, trotter, two_qubit_depth: depth }) {
   return `Plain Trotter ${at} comes closer here; a smaller goal or more layers would change that.`;
 }
 
-function showDownloads(id, job) {
+function showDownloads(id, job, query) {
   const stem = title(job).replace(/[^\w.-]+/g, "-");
   byId("downloads").replaceChildren(
     ...FORMATS.map(([format, words, ending]) =>
@@ -80,8 +88,8 @@ function showDownloads(id, job) {
         "a",
         {
           class: "button",
-          href: `/v1/jobs/${encodeURIComponent(id)}/result?format=${format}`,
-          download: `${stem}${ending}`,
+          href: address(id, "result", { format, ...query }),
+          download: [stem, ...Object.values(query)].join("-") + ending,
         },
         words,
       ),
@@ -89,9 +97,9 @@ function showDownloads(id, job) {
   );
 }
 
-function showDrawing(id) {
+function showDrawing(id, query) {
   const image = element("img", {
-    src: `/v1/jobs/${encodeURIComponent(id)}/plots/circuit.svg`,
+    src: address(id, "plots/circuit.svg", query),
     alt: "The circuit as blocks: one row for each qubit, time from left to right.",
   });
   image.addEventListener("error", () => byId("drawing").replaceChildren());

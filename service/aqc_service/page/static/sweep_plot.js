@@ -1,6 +1,6 @@
 // A sweep as curves over one axis, or as a heat map over two. Every mark is a link to its job.
 
-import { number, svgElement } from "./format.js";
+import { number, roundStep, svgElement } from "./format.js";
 
 const EDGE = { left: 84, right: 16, top: 12, bottom: 44 };
 // Dark to light; of cividis, which reads the same with any color vision.
@@ -128,7 +128,12 @@ function ticks(values, log) {
   const low = Math.min(...values);
   const high = Math.max(...values);
   if (!(high > low)) return [low];
-  if (!log) return [0, 1, 2, 3, 4].map((k) => low + ((high - low) * k) / 4);
+  if (!log) {
+    const step = roundStep((high - low) / 5);
+    const first = Math.ceil(low / step - 1e-9);
+    const count = Math.floor(high / step + 1e-9) - first + 1;
+    return Array.from({ length: count }, (_, k) => (first + k) * step);
+  }
   const [from, to] = [Math.log10(Math.max(low, FLOOR)), Math.log10(Math.max(high, FLOOR))];
   const found = [];
   for (let decade = Math.floor(from); decade <= Math.ceil(to); decade++) {

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.fft import dctn, dst, idctn, idst
@@ -63,6 +63,14 @@ class Box:
             found &= (3 * np.arange(n) < 2 * n).reshape(shape)
         return found
 
+    @cached_property
+    def upper(self) -> np.ndarray:
+        """Whether a coefficient is kept and in the upper third of these along some axis."""
+        found = np.zeros(self.shape, bool)
+        for k in self.waves:
+            found |= k > 4 / 9 * k.max()
+        return found & self.kept
+
     @property
     def cell(self) -> float:
         """Volume of a cell."""
@@ -89,30 +97,89 @@ class Box:
         for axis, waves in zip(self._axes, self.waves, strict=True):
             others = tuple(a for a in self._axes if a != axis)
             # The derivative of cosine j + 1 is sine j, which the sine transform numbers from 0.
-            slope = np.roll(-waves * c, -1, axis)
-            slope = idst(slope, axis=axis, norm="ortho")
-            flux = dst(cells * idctn(slope, axes=others, norm="ortho"), axis=axis, norm="ortho")
-            flux = dctn(flux, axes=others, norm="ortho")
-            total -= waves * np.roll(flux, 1, axis)
+            rest: tuple[Any, ...] = (slice(None),) * (-1 - axis)
+            upper, lower = (..., slice(1, None), *rest), (..., slice(-1), *rest)
+            slope = idst((-waves * c)[upper], n=self.shape[axis], axis=axis, norm="ortho")
+            if others:
+                slope = idctn(slope, axes=others, norm="ortho")
+            flux = dst(cells * slope, axis=axis, norm="ortho")
+            if others:
+                flux = dctn(flux, axes=others, norm="ortho")
+            total[upper] -= waves[upper] * flux[lower]
         return total * self.kept
 
 
-def advance(box: Box, old: Fields, dt: float, eps: np.ndarray, tau: np.ndarray) -> Fields:
+class Relaxation(NamedTuple):
+    """Factors of a step of eps y' = -rate y + source: of y, and of the source at either end.
+
+    Args:
+        keep: e^-z, z = rate dt / eps; 0 for eps = 0.
+        before: Of the source at the beginning.
+        after: Of the source at the end.
+    """
+
+    keep: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+    def apply(self, value: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """Return y after the step, exact for a source that is linear in time."""
+        return self.keep * value + self.before * before + self.after * after
+
+
+class Factors(NamedTuple):
+    """What a step multiplies with, for all runs; of many steps along a first axis.
+
+    Args:
+        decay: e^-z of the cells, z = k^2 dt.
+        first: dt (1 - e^-z) / z.
+        second: dt (1 - (1 - e^-z) / z) / z.
+        w: Of the signal that makes the signal.
+        c: Of the signal.
+    """
+
+    decay: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    w: Relaxation
+    c: Relaxation
+
+    def of(self, step: int) -> "Factors":
+        """Return those of one of the steps."""
+        *cells, w, c = self
+        return Factors(
+            *(x[step] for x in cells),
+            *(Relaxation(*(x[step] for x in signal)) for signal in (w, c)),
+        )
+
+
+def factors(box: Box, dt: np.ndarray, eps: np.ndarray, tau: np.ndarray) -> Factors:
+    """Return the factors of some steps at once: for few points, one by one they cost the most.
+
+    Args:
+        box: Of all runs.
+        dt: Lengths of the steps, shape (steps,).
+        eps: Of each run, >= 0, shaped to multiply coefficients.
+        tau: The same.
+    """
+    dt = dt.reshape(-1, 1, *(1 for _ in box.shape))
+    decay, first, second = _weights(box.squares * dt)
+    w = _relaxation(1 + tau * box.squares, dt, eps)
+    return Factors(decay, dt * first, dt * second, w, _relaxation(1 + box.squares, dt, eps))
+
+
+def advance(box: Box, old: Fields, by: Factors) -> Fields:
     """Return all runs after a step.
 
     Args:
         box: Of all runs.
         old: At the step's beginning.
-        dt: Its length.
-        eps: Of each run, >= 0, shaped to multiply coefficients.
-        tau: The same.
+        by: Factors of the step.
     """
-    decay, first, second = _weights(box.squares * dt)
     drive = box.taxis(old.n, old.c)
-    n = decay * old.n + dt * first * drive
-    guess = Fields(n, *_signals(box, old, n, dt, eps, tau))
-    n = n + dt * second * (box.taxis(n, guess.c) - drive)
-    return Fields(n, *_signals(box, old, n, dt, eps, tau))
+    n = by.decay * old.n + by.first * drive
+    n = n + by.second * (box.taxis(n, _signals(old, n, by).c) - drive)
+    return _signals(old, n, by)
 
 
 def on_manifold(box: Box, n: np.ndarray, tau: np.ndarray) -> Fields:
@@ -121,31 +188,20 @@ def on_manifold(box: Box, n: np.ndarray, tau: np.ndarray) -> Fields:
     return Fields(n, w / (1 + box.squares), w)
 
 
-def _signals(
-    box: Box, old: Fields, n: np.ndarray, dt: float, eps: np.ndarray, tau: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return c and w, each exact for a source that is linear in time."""
-    w = _relax(old.w, old.n, n, 1 + tau * box.squares, dt, eps)
-    return _relax(old.c, old.w, w, 1 + box.squares, dt, eps), w
+def _signals(old: Fields, n: np.ndarray, by: Factors) -> Fields:
+    w = by.w.apply(old.w, old.n, n)
+    return Fields(n, by.c.apply(old.c, old.w, w), w)
 
 
-def _relax(
-    value: np.ndarray,
-    before: np.ndarray,
-    after: np.ndarray,
-    rate: np.ndarray,
-    dt: float,
-    eps: np.ndarray,
-) -> np.ndarray:
-    """Solve eps y' = -rate y + source over a step; for eps = 0, rate y = source at its end."""
+def _relaxation(rate: np.ndarray, dt: np.ndarray, eps: np.ndarray) -> Relaxation:
+    """Return the factors for eps y' = -rate y + source; for eps = 0, rate y = source."""
     instant = eps == 0
     z = rate * dt / np.where(instant, 1.0, eps)
     decay, first, second = _weights(z)
     # Times z, so that nothing is divided by eps.
     later = np.where(instant, 1.0, z * second)
     total = np.where(instant, 1.0, z * first)
-    found: np.ndarray = np.where(instant, 0.0, decay) * value
-    return found + ((total - later) * before + later * after) / rate
+    return Relaxation(np.where(instant, 0.0, decay), (total - later) / rate, later / rate)
 
 
 def _weights(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,7 +13,8 @@ deposition, without order.
 Limits: the paper's abstract was at hand; the model is that of the authors' earlier papers. The
 crossover to KPZ takes a time of about nu^5 / (D^2 lambda^4), longer than most runs: exponents
 between 1/4 and 1/3 are what a run shows, and g = lambda^2 D / nu^3 says how far along it is.
-Steps are of first order (strongly, as the noise is additive).
+With noise, steps are of first order (strongly, as the noise is additive); without, SciPy's DOP853
+solves the rings.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Rings of phase oscillators, stepped by Euler and Maruyama, many at once."""
+"""Rings of phase oscillators with noise, stepped by Euler and Maruyama, many at once."""
 
 import math
 from collections.abc import Iterator
@@ -62,40 +62,41 @@ def start(ring: Ring, seed: int) -> dict[str, Any]:
     }
 
 
-def advance(ring: Ring, state: dict[str, Any], until: int) -> Iterator[dict[str, Any]]:
-    """Yield states on the way to a step, the last one there.
+def advance(ring: Ring, state: dict[str, Any], ends: list[int]) -> Iterator[dict[str, Any]]:
+    """Yield states on the way to some steps, one of them at each.
 
     Args:
         ring: What is simulated.
         state: From `start` or an earlier state; it is not changed.
-        until: Number of the last step.
+        ends: Numbers of steps, increasing, behind the state's.
     """
     phi, rng = state["phi"].copy(), np.random.Generator(np.random.SFC64())
     rng.bit_generator.state = state["rng"]
     winding, slips, step = state["winding"], state["slips"], state["step"]
-    work = _Buffers(ring, phi)
+    forces = Forces(ring, phi)
     block = max(_SAMPLE, int(_BLOCK / phi.size))
-    while step < until:
-        # Blocks end at multiples of the sampling, wherever a run was taken up again.
-        end = min(until, (step // _SAMPLE + 1) * _SAMPLE)
-        for _ in range(step, end):
-            work.step(phi, rng)
-        step = end
-        if step % _SAMPLE == 0 or step == until:
-            work.differences(phi)
-            now = np.rint(work.d / (2 * math.pi)).astype(np.int32)
-            slips = slips + np.abs(now - winding).sum(0)
-            winding = now
-            # Without it single precision would be used up by the common drift.
-            phi -= phi.mean(0)
-        if step == until or step // block > (step - _SAMPLE) // block:
-            yield {
-                "phi": phi.copy(),
-                "winding": winding,
-                "slips": slips,
-                "step": step,
-                "rng": rng.bit_generator.state,
-            }
+    for until in ends:
+        while step < until:
+            # Blocks end at multiples of the sampling, wherever a run was taken up again.
+            end = min(until, (step // _SAMPLE + 1) * _SAMPLE)
+            for _ in range(step, end):
+                forces.step(phi, rng)
+            step = end
+            if step % _SAMPLE == 0 or step == until:
+                forces.differences(phi)
+                now = np.rint(forces.d / (2 * math.pi)).astype(np.int32)
+                slips = slips + np.abs(now - winding).sum(0)
+                winding = now
+                # Without it single precision would be used up by the common drift.
+                phi -= phi.mean(0)
+            if step == until or step // block > (step - _SAMPLE) // block:
+                yield {
+                    "phi": phi.copy(),
+                    "winding": winding,
+                    "slips": slips,
+                    "step": step,
+                    "rng": rng.bit_generator.state,
+                }
 
 
 def record(state: dict[str, Any]) -> Record:
@@ -113,8 +114,8 @@ def structure_factor(phi: np.ndarray) -> np.ndarray:
     return factor
 
 
-class _Buffers:
-    """Arrays that every step writes into, and the step itself."""
+class Forces:
+    """What moves the phases in a time step, in arrays that every step writes into."""
 
     def __init__(self, ring: Ring, phi: np.ndarray):
         k, dt = ring.coupling, ring.dt
@@ -129,12 +130,11 @@ class _Buffers:
         np.subtract(phi[1:], phi[:-1], out=self.d[:-1])
         np.subtract(phi[0], phi[-1], out=self.d[-1])
 
-    def step(self, phi: np.ndarray, rng: np.random.Generator) -> None:
-        """Advance phi in place.
+    def push(self, phi: np.ndarray) -> None:
+        """Add to phi, in place, what the differences of `d` make of one step without noise.
 
         K cos(delta) (sin d_i - sin d_{i-1}) + K sin(delta) (cos d_i + cos d_{i-1} - 2)
         """
-        self.differences(phi)
         phi += self.drift
         np.sin(self.d, out=self.force)
         self.force *= self.odd
@@ -147,6 +147,11 @@ class _Buffers:
             phi += self.force
             phi[1:] += self.force[:-1]
             phi[0] += self.force[-1]
+
+    def step(self, phi: np.ndarray, rng: np.random.Generator) -> None:
+        """Advance phi in place."""
+        self.differences(phi)
+        self.push(phi)
         if self.kick:
             rng.standard_normal(dtype=phi.dtype, out=self.random)
             self.random *= self.kick
