@@ -94,6 +94,30 @@ def compile_series(
 
 
 @dataclass(frozen=True, eq=False)
+class Past:
+    """A circuit of an earlier time.
+
+    Attributes:
+        time: Which.
+        ansatz: The circuit.
+    """
+
+    time: float
+    ansatz: Ansatz
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return it as named arrays, for a file."""
+        found = {"time": np.array(self.time), "blocks": self.ansatz.blocks, **self.ansatz.frame()}
+        return {f"past_{name}": array for name, array in found.items()}
+
+    @classmethod
+    def restored(cls, arrays: dict[str, np.ndarray]) -> "Past":
+        """Return what gave these arrays, among others."""
+        found = {k.removeprefix("past_"): v for k, v in arrays.items() if k.startswith("past_")}
+        return cls(float(found["time"]), Ansatz.framed(found, found["blocks"]))
+
+
+@dataclass(frozen=True, eq=False)
 class Reached:
     """How far a series has come: all that its next time goes on from.
 
@@ -103,8 +127,7 @@ class Reached:
         time: The last one.
         ansatz: Its circuit.
         target: Its target.
-        past_time: The time before the last one, at first 0.
-        past: The blocks found for that, identities behind them, as many as `ansatz` has.
+        past: What was found for the time before that one.
     """
 
     count: int
@@ -112,13 +135,12 @@ class Reached:
     time: float
     ansatz: Ansatz
     target: Target
-    past_time: float
-    past: np.ndarray
+    past: "Past | None"
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return it as named arrays, for a file."""
         numbers = {"count": self.count, "spent": self.evaluations, "time": self.time}
-        past = {"past_time": np.array(self.past_time), "past": self.past}
+        past = self.past.arrays() if self.past else {}
         found = {name: np.array(value) for name, value in numbers.items()}
         found |= {"blocks": self.ansatz.blocks} | self.ansatz.frame()
         return found | past | self.target.arrays()
@@ -132,8 +154,7 @@ class Reached:
             float(arrays["time"]),
             Ansatz.framed(arrays, arrays["blocks"]),
             Target.restored(arrays),
-            float(arrays["past_time"]),
-            arrays["past"],
+            Past.restored(arrays) if "past_time" in arrays else None,
         )
 
 
@@ -169,7 +190,9 @@ def compile_each(
             least=before.ansatz.layers if before else 1,
         )
         spent += sum(depth.optimum.evaluations for depth in result.depths)
-        before = _reached(number, spent, result, before)
+        assert problem.time is not None
+        past = Past(before.time, before.ansatz) if before else None
+        before = Reached(number, spent, problem.time, result.chosen.ansatz, result.target, past)
         yield result, before
         if result.status == "interrupted":
             return
@@ -186,33 +209,22 @@ def _numbered(report: Report, problems: Sequence[Problem], number: int, spent: i
     return told
 
 
-def _reached(number: int, spent: int, result: CompileResult, before: Reached | None) -> Reached:
-    """Return how far a series has come with a result."""
-    time, ansatz = result.problem.time, result.chosen.ansatz
-    assert time is not None
-    if before and before.ansatz.layers <= ansatz.layers:
-        past, past_time = before.ansatz.deepened(ansatz.layers).blocks, before.time
-    else:
-        past, past_time = np.broadcast_to(np.eye(4), ansatz.blocks.shape), 0.0
-    return Reached(number, spent, time, ansatz, result.target, past_time, past)
-
-
 def _warm(
     problem: Problem, before: Reached | None
 ) -> Callable[[int], list[tuple[str, Ansatz]]] | None:
     """Return the starts of a number of layers that the last two times offer."""
     if before is None:
         return None
-    last, past = before.ansatz, before.ansatz.with_blocks(before.past)
+    last, past = before.ansatz, before.past
     evolution = problem.evolution()
     assert evolution is not None
     hamiltonian, time = evolution
 
     def starts(layers: int) -> list[tuple[str, Ansatz]]:
         found = continued_in_time(last, before.time, hamiltonian, time, layers)
-        if found and before.past_time:  # from no time at all, a block is led where it is stretched
-            ratio = (time - before.time) / (before.time - before.past_time)
-            found.append(extrapolated(past, last, ratio).deepened(layers))
+        if past and found:
+            ratio = (time - before.time) / (before.time - past.time)
+            found.append(extrapolated(past.ansatz, last, ratio).deepened(layers))
         return [("earlier", start) for start in found]
 
     return starts
