@@ -19,7 +19,7 @@ _LONGEST_MOVE = 1.0
 # Stalled: less than this relative gain over so many evaluations.
 _STALL_GAIN, _STALL_WINDOW = 1e-4, 50
 # Nothing is said about where a fit will end before so many evaluations, or from so far.
-_EARLIEST, _FAR = 32, 0.9
+_EARLIEST, _FAR = 64, 0.9
 
 
 class Schedule(Protocol):
@@ -218,9 +218,9 @@ def falls_short(history: Sequence[tuple[int, float]], goal: float, most: int) ->
         most: Evaluations that may be used.
 
     Example:
-        >>> falls_short([(20, 0.10), (40, 0.09)], 0.01, 200)
+        >>> falls_short([(40, 0.10), (80, 0.09)], 0.01, 200)
         True
-        >>> falls_short([(20, 0.10), (40, 0.03)], 0.01, 200)
+        >>> falls_short([(40, 0.10), (80, 0.02)], 0.01, 200)
         False
     """
     count, last = history[-1]
