@@ -12,7 +12,7 @@ PIN := $(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-blocks bench-deep bench-engine bench-gpu bench-lattices bench-noise bench-kernels bench-service bench-shelf bench-unitary catalogue \
+.PHONY: help venv demo serve docker-verify test test-slow test-min bench bench-blocks bench-deep bench-engine bench-gpu bench-lattices bench-noise bench-kernels bench-service bench-shelf bench-states bench-unitary catalogue \
 	notebooks lint format pins clean distclean
 
 help: ## Show this list
@@ -44,8 +44,8 @@ bench-deep: venv ## Deep circuits, long chains, long times (bench-deep.json); an
 bench-gpu: venv ## The evaluations of bench-deep on an accelerator that JAX has (bench-gpu.json)
 	JAX_PLATFORMS=$${JAX_PLATFORMS:-cuda} $(BIN)/python benchmarks/deep.py --cases batches evaluations --output bench-gpu.json
 
-bench-blocks: venv $(VENV)-bench/.installed ## Compare block types at equal CX depth, and preparation with staircases of gates
-	$(BIN)/python benchmarks/blocks.py --addon-python $(VENV)-bench/bin/python
+bench-blocks: venv ## Compare block types at equal CX depth, and preparation with staircases of gates
+	$(BIN)/python benchmarks/blocks.py
 
 bench-lattices: venv ## Rings, ladders, patches and farther couplings beside the best product formula
 	$(BIN)/python benchmarks/lattices.py
@@ -61,6 +61,9 @@ bench-kernels: venv ## Kernels through the service under load, with keys and quo
 
 bench-shelf: venv ## Costs of the shelf's physics kernels as sizes grow, and general solvers beside them
 	$(BIN)/python benchmarks/shelf.py
+
+bench-states: venv $(VENV)-bench/.installed ## B11 beside published depths, staircases and qiskit-addon-aqc-tensor (bench-states.json)
+	$(BIN)/python benchmarks/states.py --addon-python $(VENV)-bench/bin/python
 
 bench-unitary: venv ## Unitary mode against published costs and Qiskit's own synthesis (bench-unitary.json)
 	$(BIN)/python benchmarks/unitary.py

@@ -205,7 +205,6 @@ def main() -> None:
     parser.add_argument("--max-steps", type=int, default=300)
     parser.add_argument("--output", type=Path, default=Path("bench-blocks.json"))
     parser.add_argument("--only", choices=("evolutions", "conserving", "shared", "preparations"))
-    parser.add_argument("--addon-python", help="of an environment with benchmarks/requirements.txt")
     options = parser.parse_args()
     report: dict[str, Any] = {}
     if options.only in (None, "evolutions"):
@@ -215,7 +214,7 @@ def main() -> None:
     if options.only in (None, "shared"):
         report["shared"] = shared()
     if options.only in (None, "preparations"):
-        report["preparations"] = preparations(options.addon_python)
+        report["preparations"] = preparations()
     options.output.write_text(json.dumps(report, indent=2) + "\n")
 
 

@@ -1,23 +1,16 @@
 """Ground states of 50 and 100 sites by six brick layers, and by staircases of gates.
 
-The staircases are as many as come as close, at most 48. B11 is prepared by qiskit-addon-aqc-tensor,
-too, where there is a Python that has it. The XXZ chains are antiferromagnets; a field on both end
-sites takes one of their two ordered states.
+The staircases are as many as come as close, at most 48. The XXZ chains are antiferromagnets; a
+field on both end sites takes one of their two ordered states. More of B11 is in states.py.
 """
 
 import json
-import subprocess
-import tempfile
-from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from aqc.compile import compile_state
 from aqc.interop.fusion import from_zeros
-from aqc.interop.quimb import ground_state, to_quimb
+from aqc.interop.quimb import ground_state
 from aqc.interop.synthesis import synthesize, two_qubit_counts
-from aqc.mps import MPS
 from aqc.problem import Problem
 from aqc.staircase import staircases
 
@@ -31,7 +24,6 @@ def _antiferromagnet(delta: float, field: float) -> dict[str, Any]:
     }
 
 
-_B11 = "B11, XXZ, Delta = 2.5"
 # Name, Hamiltonian, bond dimension of the ground state, evaluations.
 STATES: tuple[tuple[str, dict[str, Any], int, int], ...] = (
     ("Heisenberg", {"model": "heisenberg_chain", "num_qubits": 50}, 32, 200),
@@ -41,7 +33,7 @@ STATES: tuple[tuple[str, dict[str, Any], int, int], ...] = (
     ("XXZ, Delta = 2", _antiferromagnet(2.0, 1.0), 48, 1000),
     # The published state has a staggered magnetization of 0.40543 a site, and no field is named.
     # That is Delta = 2.5: 0.40546 with a field on both ends that is just enough to choose an order.
-    (_B11, _antiferromagnet(2.5, 0.002), 16, 1000),
+    ("B11, XXZ, Delta = 2.5", _antiferromagnet(2.5, 0.002), 16, 1000),
     (
         "B12, J = 1 and 1/2",
         {"model": "alternating_heisenberg_chain", "num_qubits": 100, "j_even": 1.0, "j_odd": 0.5},
@@ -51,26 +43,7 @@ STATES: tuple[tuple[str, dict[str, Any], int, int], ...] = (
 )
 
 
-def addon(state: MPS, python: str, evaluations: int) -> dict[str, Any]:
-    """Prepare a state with qiskit-addon-aqc-tensor in as many layers, by another Python."""
-    with tempfile.NamedTemporaryFile(suffix=".npz") as file:
-        np.savez(file, *state.tensors)
-        file.flush()
-        script = Path(__file__).with_name("addon_state.py")
-        command = [python, str(script), file.name, "--max-evaluations", str(evaluations)]
-        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    row: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return row
-
-
-def staggered_magnetization(state: MPS) -> float:
-    """Return |sum_j (-1)^j <S^z_j>| / n."""
-    vector = to_quimb(state)
-    spins = [vector.magnetization(site).real for site in range(state.num_qubits)]
-    return float(abs(np.mean(np.array(spins) * (-1.0) ** np.arange(state.num_qubits))))
-
-
-def preparations(addon_python: str | None) -> list[dict[str, Any]]:
+def preparations() -> list[dict[str, Any]]:
     """Prepare ground states with both methods; return a row for each state."""
     rows = []
     for name, model, max_bond, evaluations in STATES:
@@ -100,10 +73,7 @@ def preparations(addon_python: str | None) -> list[dict[str, Any]]:
                 "staircase_depth": depth,
                 "staircase_cx": gates,
                 "depth_ratio": depth / result.two_qubit_depth,
-                "staggered_magnetization": staggered_magnetization(state),
             }
         )
-        if name == _B11 and addon_python:
-            rows[-1]["addon"] = addon(state, addon_python, evaluations)
         print(json.dumps(rows[-1]), flush=True)
     return rows

@@ -7,8 +7,17 @@ import sys
 
 import pytest
 
+from aqc.coloring import layer_pairs
 from aqc.errors import InputError
-from aqc.estimate import check_memory, estimate, multiplication_rate
+from aqc.estimate import (
+    _MOST_LAID_OUT,
+    _rows,
+    check_memory,
+    colors_of,
+    estimate,
+    multiplication_rate,
+)
+from aqc.network import lay_out
 from aqc.problem import Problem
 
 MEASURE = """
@@ -164,3 +173,13 @@ def test_an_estimate_is_json():
     told = estimate(built(XXZ, 100_000, 1.0, 9))
     assert json.loads(json.dumps(told.to_dict()))["num_qubits"] == 100_000
     assert not told.fits
+
+
+@pytest.mark.parametrize("layers", [1, 3, 8])
+def test_a_ring_too_large_to_be_laid_out_has_no_fewer_rows_than_it_is_told(layers):
+    ring = Problem.build({"model": "xxz_ring", "num_qubits": 720}, 0.5)
+    assert _MOST_LAID_OUT < 720 * 719
+    exact = lay_out(720, layer_pairs(colors_of(ring), layers)).rows
+    assert exact / 2.5 < _rows(720, colors_of(ring), layers) <= exact
+    huge = Problem.build({"model": "xxz_ring", "num_qubits": 99_999}, 0.5)
+    assert not estimate(huge).fits

@@ -2,9 +2,11 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.sparse.linalg import eigsh
 
 from aqc.interop.quimb import ground_state
 from aqc.mps import MPS, right_canonical
+from aqc.observables import Observables, bond_densities
 from aqc.problem import Problem
 from aqc.staircase import staircases
 from reference import fidelity, random_chain, statevector
@@ -52,6 +54,19 @@ def test_dmrg_finds_the_lowest_eigenvalue(seed):
     assert energy == pytest.approx(np.linalg.eigvalsh(dense)[0], abs=1e-8)
     vector = state.to_dense()
     assert np.vdot(vector, dense @ vector).real == pytest.approx(energy, abs=1e-8)
+
+
+@pytest.mark.parametrize("up", [0, 1])
+def test_the_search_goes_to_the_ordered_state_where_it_begins(up):
+    """Delta = 8: two ordered states, whose energies differ by less than the search resolves."""
+    model = {"model": "xxz_chain", "num_qubits": 14, "delta": 8.0}
+    chain = Problem.build(model, 0.0).to_hamiltonian()
+    bits = np.roll(np.tile(np.eye(2), (7, 1)), up, axis=0)
+    state, energy = ground_state(chain, max_bond=6, start=bits)
+    order = (-1.0) ** np.arange(14) * Observables.of(bond_densities(state), None).z
+    assert (order * (-1) ** up).min() > 0.9
+    lowest = eigsh(chain.to_sparse(), k=1, which="SA", return_eigenvectors=False)[0]
+    assert energy == pytest.approx(lowest, rel=1e-5)
 
 
 def test_staircases_of_a_ground_state():

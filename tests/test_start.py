@@ -10,13 +10,22 @@ from aqc.ansatz import Ansatz
 from aqc.circuit import Circuit, Gate
 from aqc.disentangle import disentangle, nearest_product
 from aqc.errors import InputError
+from aqc.fit import fit
 from aqc.gates import CX, evolution, exchanged, pauli
 from aqc.inline import inline
 from aqc.interop.bricks import find_bricks, with_layers
+from aqc.interop.quimb import ground_state
 from aqc.mps import MPS, log_overlap
 from aqc.problem import Problem
 from aqc.simulate import run_circuit
-from aqc.start import continued_in_time, extrapolated, random_ansatz, squeeze, start_ansatz
+from aqc.start import (
+    continued_in_time,
+    extrapolated,
+    identities,
+    random_ansatz,
+    squeeze,
+    start_ansatz,
+)
 from aqc.targets import make_target
 from aqc.trotter import brick_layers
 from reference import (
@@ -259,3 +268,24 @@ def test_product_formulas_lead_to_that_of_the_next_time():
     assert not alike(led, formula(0.6))
     shallow = Ansatz(neel(7), 1, np.tile(np.eye(4, dtype=complex), (3, 1, 1)))
     assert alike(extrapolated(shallow, formula(0.3), 1.0), formula(0.6))
+
+
+def test_identities_that_are_not_near_are_turned_a_little():
+    """Real gates on a real target would stay real, and two CX of each block without use."""
+    model = {"model": "xxz_chain", "num_qubits": 8, "delta": 2.0, "field": [1.0, *[0.0] * 6, -1.0]}
+    chain = Problem.build(model, 0.0).to_hamiltonian()
+    state, _ = ground_state(chain, start=np.tile(np.eye(2)[::-1], (4, 1)))
+    problem = Problem.from_dict(inline({"target": {"state": state}}))
+    start = start_ansatz(problem, state, 4)
+    turned, found = (
+        fit(ansatz, state, max_evaluations=200).optimum.infidelity
+        for ansatz in (start, identities(start.state, 4))
+    )
+    assert np.abs(start.blocks - np.eye(4)).max() < 0.1
+    assert turned < 0.8 * found
+    # What is a product state is not turned away from it.
+    product = MPS.product(neel(6))
+    problem = Problem.from_dict(inline({"target": {"state": product}}))
+    np.testing.assert_allclose(
+        start_ansatz(problem, product, 2).blocks, identities(neel(6), 2).blocks, atol=1e-12
+    )

@@ -132,7 +132,7 @@ def work(
         products = _TRUNCATED_PRODUCTS * float(truncated_bond(chi)) ** 3
         return _TRUNCATED_SLOWNESS * layers * num_qubits / 2 * products
     cells, depth = (num_qubits + 1) // 2, crossing_layers(layers)
-    chi = padded_bond(int(_SECTOR * chi) if sectors else chi)
+    chi = padded_bond(int(_SECTOR * chi) + 1 if sectors else chi)
     return 3.0 * cells * _boundary(depth, operator) * (16 * depth * chi + 2 * chi**2)
 
 

@@ -35,6 +35,8 @@ _WRITING_PER_QUBIT = 90e3
 # ones; a part of the bonds is smaller than the largest.
 _CIRCUIT_COPIES = 3.0
 _MAX_CIRCUIT_BOND = 1024
+# Qubits times their largest distance: beyond, a layout takes a second, and hours for the largest.
+_MOST_LAID_OUT = 500_000
 # Most layers that the search for the fewest tries: what needs more is no shallow circuit.
 _DEEPEST_SEARCHED = 65
 # From here on qiskit-aer's matrix product states certify.
@@ -229,8 +231,16 @@ def colors_of(problem: Problem) -> Colors:
 
 @functools.lru_cache(maxsize=256)
 def _rows(num_qubits: int, colors: Colors, layers: int) -> int:
-    """Return the rows of the brickwork that carries out so many layers."""
-    return lay_out(num_qubits, layer_pairs(colors, layers)).rows if colors else layers
+    """Return the rows of the brickwork that carries out so many layers.
+
+    Of what takes long to lay out, the least: the farthest qubits meet halfway and go home again.
+    """
+    if not colors:
+        return layers
+    farthest = max(b - a for pairs in colors[:layers] for a, b in pairs)
+    if num_qubits * farthest > _MOST_LAID_OUT:
+        return farthest + layers
+    return lay_out(num_qubits, layer_pairs(colors, layers)).rows
 
 
 def _circuit_bond(problem: Problem, seen: Forecast, layers: int) -> int:

@@ -7,6 +7,7 @@ k = j + 1. No library but NumPy is needed.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -107,12 +108,12 @@ class Hamiltonian:
         )
         return cls(num_qubits, tuple(terms), sums.get(((), ""), 0.0))
 
-    @property
+    @cached_property
     def is_chain(self) -> bool:
         """Whether all pairs are neighbors on an open chain."""
         return all(term.qubits[-1] - term.qubits[0] <= 1 for term in self.terms)
 
-    @property
+    @cached_property
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """The pairs of sites that are coupled, near ones first.
 

@@ -40,7 +40,11 @@ def colored(pieces: Pieces) -> Colors:
     if not pieces:
         return ()
     whole = support(pieces)
-    return () if whole.is_chain else color(whole.pairs)
+    return () if whole.is_chain else _color(whole.pairs)
+
+
+# Of large lattices it takes a second, and an estimate asks for it again and again.
+_color = functools.lru_cache(maxsize=32)(color)
 
 
 def averaged(pieces: Pieces) -> tuple[Hamiltonian, float]:

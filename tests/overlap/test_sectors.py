@@ -163,3 +163,8 @@ def test_flips_leave_the_sector_and_are_met_whole():
 def test_sectors_make_the_exact_scan_worth_more_layers():
     assert choose_engine(50, 13, 48) == "truncated"
     assert choose_engine(50, 13, 48, sectors=True) == "exact"
+
+
+@pytest.mark.parametrize("chi", [1, 2, 48])
+def test_deep_circuits_are_never_worth_the_exact_scan(chi):
+    assert choose_engine(50, 21, chi, sectors=True) == "truncated"

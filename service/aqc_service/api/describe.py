@@ -40,7 +40,7 @@ _TIMES = {
     "hamiltonian": {"model": "heisenberg_chain", "num_qubits": 10},
     "times": [0.2, 0.4, 0.6],
     "initial_state": "neel",
-    "ansatz": {"layers": "auto"},
+    "ansatz": {"layers": 5},
 }
 
 EXAMPLES = {

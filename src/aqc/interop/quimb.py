@@ -43,7 +43,11 @@ def from_quimb(state: qtn.MatrixProductState) -> MPS:
 
 
 def ground_state(
-    hamiltonian: Hamiltonian, *, max_bond: int = 64, tolerance: float = 1e-8
+    hamiltonian: Hamiltonian,
+    *,
+    max_bond: int = 64,
+    tolerance: float = 1e-8,
+    start: np.ndarray | None = None,
 ) -> tuple[MPS, float]:
     """Return the ground state of a chain and its energy, by quimb's two-site DMRG.
 
@@ -51,6 +55,8 @@ def ground_state(
         hamiltonian: A chain.
         max_bond: Largest bond dimension.
         tolerance: Largest change of the energy, relative to it, in the last sweep.
+        start: Product state where the search begins, shape (n, 2); random when not given. Of nearly
+            degenerate states it finds the one that is nearer.
 
     Returns:
         The state, normalized with its center on site 0, and its energy, constant included.
@@ -67,7 +73,8 @@ def ground_state(
     arrays = [tensor.transpose(0, 3, 2, 1) for tensor in _operator(hamiltonian)]
     arrays[0], arrays[-1] = arrays[0][0], arrays[-1][:, 0]
     bonds = [min(chi, max_bond) for chi in (8, 16, 32, max_bond)]
-    search = qtn.DMRG2(qtn.MatrixProductOperator(arrays), bond_dims=bonds, cutoffs=1e-12)
+    begun = None if start is None else to_quimb(MPS.product(start))
+    search = qtn.DMRG2(qtn.MatrixProductOperator(arrays), bond_dims=bonds, cutoffs=1e-12, p0=begun)
     if not search.solve(tol=tolerance, max_sweeps=20, verbosity=0):
         raise TruncationError(
             f"The energy must settle within {tolerance:g} of itself in 20 sweeps, but did not; "
