@@ -38,8 +38,8 @@ bench: venv $(VENV)-bench/.installed ## Run aqc and qiskit-addon-aqc-tensor on t
 bench-engine: venv ## Time the engine's parts against the machine's own rates (bench-engine.json)
 	$(BIN)/python benchmarks/engine.py
 
-bench-deep: venv ## Deep circuits, long chains, long times (bench-deep.json); an hour
-	$(BIN)/python benchmarks/deep.py
+bench-deep: venv ## Deep circuits, long chains, long times (bench-deep.json); an hour; ARGS="--cases B6" for some
+	$(BIN)/python benchmarks/deep.py $(ARGS)
 
 bench-gpu: venv ## The evaluations of bench-deep on an accelerator that JAX has (bench-gpu.json)
 	JAX_PLATFORMS=$${JAX_PLATFORMS:-cuda} $(BIN)/python benchmarks/deep.py --cases batches evaluations --output bench-gpu.json

@@ -8,7 +8,8 @@ what the file holds of the others stays.
     S4           the same chain at n = 50, 17 and 25 layers: whole compiles
     S3           the same chain, n = 1000, 9 layers, by the exact scan
     catastrophe  B4: random XXZ couplings, n = 100, 3 layers, Haar-random starts
-    B5, B6, B7   Heisenberg chains beside published fidelities, see published.py
+    B5, B6       a turned ground state, evolved, beside published fidelities, see scattering.py
+    B7           Heisenberg chain, n = 9, beside published fidelities, see published.py
     B7-long      B7's chain at n = 50 and 100
     horizons     how long B7's chain can be evolved
     series       B7's chain at n = 50, t = 0.5 ... 4 in one job
@@ -33,9 +34,11 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 import jax
 import numpy as np
 from engine import best, neel, xxz
-from published import FERROMAGNET, b5, b6, b7, b7_long, horizons
+from published import FERROMAGNET, b7, b7_long, horizons
 from run import timed
+from scattering import B5, B6, scattering
 
+import aqc.fit
 from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.baseline import best_trotter
@@ -224,51 +227,91 @@ def disordered(num_qubits: int) -> Hamiltonian:
     )
 
 
-def time_series(num_qubits: int, goals: tuple[float, ...] = (1e-2, 1e-3)) -> list[Row]:
-    """B7's chain at eight times: one job with warm starts, and eight jobs on their own."""
-    times = [0.5 * k for k in range(1, 9)]
+def time_series(
+    num_qubits: int, goals: tuple[float, ...] = (1e-2, 1e-3), last: float = 4.0
+) -> list[Row]:
+    """B7's chain at up to eight times: one job with warm starts, and eight jobs on their own."""
+    times = [0.5 * k for k in range(1, 9) if 0.5 * k <= last]
+    compile_evolution({**FERROMAGNET, "num_qubits": 18}, 0.1, initial_state="neel")  # imports
+    return [row for goal in goals for row in _series_to(goal, num_qubits, times)]
+
+
+def _series_to(goal: float, num_qubits: int, times: list[float]) -> list[Row]:
     model = {**FERROMAGNET, "num_qubits": num_qubits}
-    rows: list[Row] = []
-    for goal in goals:
-        settings: Row = {
-            "initial_state": "neel",
-            "ansatz": {"layers": "auto"},
-            "goal": {"infidelity": goal},
-        }
-        together = compile_times(model, times, **settings)
-        began = time.process_time()
-        compile_times(model, times, **settings)  # again, with XLA's work done as for the others
-        total: Row = {"goal": goal, "joint_seconds": time.process_time() - began}
-        for result in together:
-            assert result.problem.time is not None
-            began = time.process_time()
+    settings: Row = {
+        "initial_state": "neel",
+        "ansatz": {"layers": "auto"},
+        "goal": {"infidelity": goal},
+    }
+    clock, spent, rows = Stopwatch(), [], []
+
+    def seen(result: CompileResult) -> None:
+        spent.append(clock.lap())
+        print(result.problem.time, _tried(result, spent[-1], ""), flush=True)
+
+    with clock:
+        together = compile_times(model, times, on_result=seen, **settings)
+    for result, seconds in zip(together, spent, strict=True):
+        assert result.problem.time is not None
+        with clock:
+            clock.lap()
             alone = compile_evolution(model, result.problem.time, **settings)
-            spent = time.process_time() - began
-            rows.append(
-                {
-                    "goal": goal,
-                    "time": result.problem.time,
-                    "layers": result.chosen.layers,
-                    "cx_depth": result.two_qubit_depth,
-                    "infidelity": result.certificate.infidelity,
-                    "trotter_depth": trotter_depth(result, goal),
-                    "evaluations": _evaluations(result),
-                    "layers_alone": alone.chosen.layers,
-                    "evaluations_alone": _evaluations(alone),
-                    "seconds_alone": spent,
-                }
-            )
-            print(rows[-1], flush=True)
-        mine = rows[-len(times) :]
-        for name in ("evaluations", "evaluations_alone", "seconds_alone"):
-            total[name] = sum(row[name] for row in mine)
-        rows.append(total)
-        print(total, flush=True)
-    return rows
+            seconds_alone = clock.lap()
+        row = {
+            "goal": goal,
+            "time": result.problem.time,
+            "layers": result.chosen.layers,
+            "cx_depth": result.two_qubit_depth,
+            "infidelity": result.certificate.infidelity,
+            "trotter_depth": trotter_depth(result, goal),
+            **_tried(result, seconds, ""),
+            "layers_alone": alone.chosen.layers,
+            "infidelity_alone": alone.certificate.infidelity,
+            **_tried(alone, seconds_alone, "_alone"),
+        }
+        rows.append(row)
+        print(row, flush=True)
+    summed = ("evaluations", "evaluations_alone", "seconds", "seconds_alone")
+    return [*rows, {"goal": goal, **{name: sum(r[name] for r in rows) for name in summed}}]
 
 
-def _evaluations(result: CompileResult) -> int:
-    return sum(depth.optimum.evaluations for depth in result.depths)
+def _tried(result: CompileResult, seconds: float, whose: str) -> Row:
+    """Return the evaluations in all and at each depth, and the processor seconds."""
+    counts = {depth.layers: depth.optimum.evaluations for depth in result.depths}
+    return {
+        f"evaluations{whose}": sum(counts.values()),
+        f"tried{whose}": ", ".join(f"{layers}: {count}" for layers, count in counts.items()),
+        f"seconds{whose}": seconds,
+    }
+
+
+class Stopwatch:
+    """Processor seconds from lap to lap, without XLA's compilation of what is evaluated."""
+
+    def __init__(self) -> None:
+        self._compiling, self._last = 0.0, time.process_time()
+
+    def __enter__(self) -> None:
+        self._compiled = aqc.fit.compiled
+
+        def timed_compilation(*arguments: Any, **options: Any) -> Any:
+            began = time.process_time()
+            try:
+                return self._compiled(*arguments, **options)
+            finally:
+                self._compiling += time.process_time() - began
+
+        aqc.fit.compiled = timed_compilation
+
+    def __exit__(self, *_: object) -> None:
+        aqc.fit.compiled = self._compiled
+
+    def lap(self) -> float:
+        """Return the seconds since the last call, or since the start."""
+        now = time.process_time()
+        spent = now - self._last - self._compiling
+        self._compiling, self._last = 0.0, now
+        return spent
 
 
 def trotter_depth(result: CompileResult, goal: float) -> int:
@@ -289,8 +332,8 @@ CASES: dict[str, Callable[..., list[Row]]] = {
     "S4": deep_chains,
     "S3": long_chain,
     "catastrophe": catastrophe,
-    "B5": b5,
-    "B6": b6,
+    "B5": partial(scattering, B5),
+    "B6": partial(scattering, B6),
     "B7": b7,
     "B7-long": b7_long,
     "horizons": horizons,
@@ -318,15 +361,26 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--output", type=Path, default=Path("bench-deep.json"))
     parser.add_argument("--seeds", type=int, nargs="+", default=range(5), help="of catastrophe")
+    parser.add_argument(
+        "--targets", choices=("steps", "exact"), default="steps", help="of B5 and B6"
+    )
     parser.add_argument("--num-qubits", type=int, default=50, help="of horizons and series")
+    parser.add_argument("--goals", type=float, nargs="+", default=(1e-2, 1e-3), help="of series")
+    parser.add_argument("--last", type=float, default=4.0, help="longest time of series")
     options = parser.parse_args()
     report: Row = json.loads(options.output.read_text()) if options.output.exists() else {}
     report["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
     report["devices"] = [str(device) for device in jax.devices()]
     settings = {
         "catastrophe": {"seeds": options.seeds},
+        "B5": {"targets": options.targets},
+        "B6": {"targets": options.targets},
         "horizons": {"num_qubits": options.num_qubits},
-        "series": {"num_qubits": options.num_qubits},
+        "series": {
+            "num_qubits": options.num_qubits,
+            "goals": options.goals,
+            "last": options.last,
+        },
     }
     for name in options.cases:
         report[name] = CASES[name](**settings.get(name, {}))

@@ -8,7 +8,7 @@ import pytest
 from aqc.errors import DivergenceError
 from aqc.methods import METHODS, OptaxMethod
 from aqc.objective import Evaluation
-from aqc.optimize import State, minimize
+from aqc.optimize import State, falls_short, minimize
 
 GOAL = np.array([[0.3, -0.2, 0.5], [1.0, 0.1, -0.7]])
 
@@ -74,6 +74,37 @@ def test_statuses():
     assert reached.infidelity <= 0.1
     assert run(max_evaluations=3).status == "max_steps_reached"
     assert run().status == "stalled"
+
+
+def test_a_goal_out_of_reach_is_given_up_early():
+    """Above a floor the objective falls more and more slowly, and never to a goal below."""
+    far, weights = np.linspace(0.5, 1, 120), np.geomspace(1, 1e-5, 120)
+
+    def floored(point, step):
+        d = (point + step).ravel() - far
+        value = 0.02 + 0.01 * float(np.sum(weights * d**4))
+        gradient = (0.04 * weights * d**3).reshape(-1, 3)
+        return Evaluation(point + step, value, gradient, -value)
+
+    def run(**options):
+        method = METHODS["riemannian_lbfgs"](None)
+        settings = {"max_evaluations": 400} | options
+        return minimize(floored, np.zeros((40, 3)), 3, method, **settings)
+
+    hopeless = run(goal=0.015, give_up=True)
+    assert hopeless.status == "hopeless"
+    assert 64 <= hopeless.evaluations < run(goal=0.015).evaluations
+    # A goal that a fit reaches is reached after the same steps.
+    reached, patient = (run(goal=0.0204, give_up=give_up) for give_up in (True, False))
+    assert reached.status == patient.status == "goal_reached"
+    assert reached.history == patient.history
+
+
+def test_what_follows_is_told_from_the_last_doubling():
+    power = [(count, count**-0.5) for count in range(1, 101)]
+    assert not falls_short(power, 0.0501, 400)  # 400^-0.5 = 0.05
+    assert falls_short(power, 0.0499, 400)
+    assert not falls_short(power[:60], 1e-9, 400)  # too early to tell
 
 
 def test_interrupting_keeps_the_best_so_far():

@@ -134,7 +134,10 @@ def fit_depths(
     while (depth := following()) is not None:
         try:
             others = warm(depth) if warm else ()
-            done.append(judged(_fit_one(problem, target, start, others, depth, done, report, kept)))
+            # The search for the fewest layers need not know how far a depth falls short.
+            give_up = layers == "auto" and survival is None and depth < deepest
+            made = _fit_one(problem, target, start, others, depth, done, report, kept, give_up)
+            done.append(judged(made))
         except KeyboardInterrupt:  # while this depth is prepared; those before it are worth keeping
             if not done:
                 raise
@@ -235,6 +238,7 @@ def _fit_one(
     done: list[Depth],
     report: Report,
     kept: Checkpoints | None,
+    give_up: bool,
 ) -> Depth:
     several = not isinstance(problem.ansatz.layers, int)
     before = sum(depth.optimum.evaluations for depth in done)
@@ -258,7 +262,7 @@ def _fit_one(
         first, _ = best_start(random_starts(first, given), target, overlap_method=problem.overlap)
     shallower = [depth for depth in done if depth.layers < layers]
     names = ["own", *(name for name, _ in others)]
-    rivals = [ansatz for _, ansatz in others]
+    rivals = [ansatz.on(first.state) for _, ansatz in others]
     if shallower:
         best = min(shallower, key=lambda depth: depth.infidelity)
         names.append("shallower")
@@ -279,6 +283,7 @@ def _fit_one(
         memory_limit=problem.limits.memory_gb * 1e9,
         on_step=on_step,
         resume=resumed,
+        give_up=give_up,
     )
     logs = fitted.starts
     return Depth(

@@ -107,6 +107,7 @@ def fit(
     memory_limit: float = 8e9,
     on_step: Callable[[State], None] | None = None,
     resume: State | None = None,
+    give_up: bool = False,
 ) -> Fit:
     """Optimize all blocks of an ansatz at once against a target.
 
@@ -125,6 +126,7 @@ def fit(
             exact one takes over if it needs no more.
         on_step: Called after every accepted step with the state to go on from.
         resume: State to go on from, as given to `on_step`.
+        give_up: Whether to end, with status "hopeless", as soon as the goal is out of reach.
 
     Returns:
         The fitted ansatz and how it was found.
@@ -165,6 +167,7 @@ def fit(
         accuracy=max(accuracy or goal, 1e-8),
         on_step=on_step,
         resume=resume,
+        give_up=give_up,
     )
     try:
         return run(engine)
@@ -187,6 +190,7 @@ def _fit_by(
     accuracy: float,
     on_step: Callable[[State], None] | None,
     resume: State | None,
+    give_up: bool,
 ) -> Fit:
     """Do what `fit` does, with one contraction engine."""
     n, chi, operator = ansatz.num_qubits, target.max_bond, ansatz.is_operator
@@ -227,6 +231,7 @@ def _fit_by(
                     schedule=step if isinstance(step, FlipCost) else None,
                     state=state,
                     on_step=on_step,
+                    give_up=give_up,
                 )
             except DivergenceError:
                 near = _flipped(ansatz, target, engine, np.dtype(dtype), quick, bonds)

@@ -1,6 +1,7 @@
 """One loop that minimizes over all blocks at once, by any of the methods of `aqc.methods`."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -11,12 +12,14 @@ from aqc.lbfgs import wolfe_search
 from aqc.methods import Method
 from aqc.objective import Evaluation
 
-Status = Literal["goal_reached", "stalled", "max_steps_reached", "interrupted"]
+Status = Literal["goal_reached", "stalled", "hopeless", "max_steps_reached", "interrupted"]
 
 # Coordinates are angles: a longer move is outside of what a local model can know.
 _LONGEST_MOVE = 1.0
 # Stalled: less than this relative gain over so many evaluations.
 _STALL_GAIN, _STALL_WINDOW = 1e-4, 50
+# Nothing is said about where a fit will end before so many evaluations, or from so far.
+_EARLIEST, _FAR = 64, 0.9
 
 
 class Schedule(Protocol):
@@ -133,6 +136,7 @@ def minimize(
     schedule: Schedule | None = None,
     state: State | None = None,
     on_step: Callable[[State], None] | None = None,
+    give_up: bool = False,
 ) -> Optimum:
     """Minimize an objective over all blocks at once.
 
@@ -150,6 +154,7 @@ def minimize(
         state: Go on from here instead of from `start`; a state of another precision is
             evaluated again.
         on_step: Called after every accepted step with the state to go on from.
+        give_up: Whether to end as soon as the goal is out of reach, see `falls_short`.
 
     Returns:
         The best point seen, also after Ctrl-C (status "interrupted").
@@ -188,11 +193,42 @@ def minimize(
             best = max(best, state, key=lambda s: s.log_fidelity)
             if on_step:
                 on_step(state)
+            # Steps of a fixed length may well gain more and more.
+            if give_up and method.line_search and falls_short(state.history, goal, max_evaluations):
+                status = "hopeless"
+                break
     except KeyboardInterrupt:
         if best is None or state is None:
             raise
         status = "interrupted"
     return Optimum(best, status, state.evaluations, state.history)
+
+
+def falls_short(history: Sequence[tuple[int, float]], goal: float, most: int) -> bool:
+    """Return whether an infidelity will not come down to a goal.
+
+    Far along, fits were seen to gain less with every doubling of their evaluations e than with
+    the one before. So what the last doubling gained bounds what all that are left can gain,
+
+        I(most) >= I(e) (I(e) / I(e / 2))^log2(most / e).
+
+    Args:
+        history: (evaluations, infidelity) of every step.
+        goal: The infidelity wanted.
+        most: Evaluations that may be used.
+
+    Example:
+        >>> falls_short([(40, 0.10), (80, 0.09)], 0.01, 200)
+        True
+        >>> falls_short([(40, 0.10), (80, 0.02)], 0.01, 200)
+        False
+    """
+    count, last = history[-1]
+    if last > _FAR or not _EARLIEST <= count < most:
+        return False
+    half = min((value for when, value in history if when <= count / 2), default=math.inf)
+    gain = math.log(half / last) if 0 < last < half else 0.0
+    return last * math.exp(-gain * math.log2(most / count)) > goal
 
 
 def _enter(

@@ -182,8 +182,31 @@ def continued_in_time(
     if before.layers == layers:
         found.append(before)
     elif hamiltonian.is_chain:
-        found.append(_followed(before, hamiltonian, time - earlier, layers))
+        found.append(followed(before, hamiltonian, time - earlier, layers))
     return found
+
+
+def extrapolated(before: Ansatz, last: Ansatz, ratio: float) -> Ansatz:
+    """Return a circuit that goes on as two fits of a series went from one to the other.
+
+    G = G_last (G_before^dagger G_last)^ratio for every block. Where the second fit began at the
+    first, their one-qubit gates between blocks are alike, and nothing has to be fixed.
+
+    Args:
+        before: Of no more layers; identities fill it up.
+        last: The fit after it.
+        ratio: How far to go on, in units of the way from the first to the second.
+
+    Example:
+        >>> x = np.array([[0.0, 1], [1, 0]])
+        >>> turns = [evolution(np.kron(x, x)[None], angle) for angle in (0.1, 0.3, 0.6)]
+        >>> one, two, three = (Ansatz(np.eye(2), 1, turn) for turn in turns)
+        >>> np.allclose(extrapolated(one, two, 1.5).blocks, three.blocks)
+        True
+    """
+    began = before.deepened(last.layers).blocks
+    ways = np.stack([_generator(a.conj().T @ b) for a, b in zip(began, last.blocks, strict=True)])
+    return last.with_blocks(last.blocks @ evolution(ways, ratio))
 
 
 def _circuit_before(problem: Problem) -> GivenCircuit | None:
@@ -210,7 +233,7 @@ def _continued(
         if dynamics is None and bricks.layers <= layers:
             return [with_layers(bricks, layers)]
         if dynamics is not None and bricks.layers < layers:
-            found.append(_followed(bricks, *dynamics, layers))
+            found.append(followed(bricks, *dynamics, layers))
     if dynamics is not None:
         hamiltonian, time = dynamics
         fine = evolution(hamiltonian.bond_matrices(), time)
@@ -245,10 +268,16 @@ def _squeeze_apart(states: np.ndarray, gates: list[Gate], layers: int) -> Ansatz
     return Ansatz(sites, layers, blocks)
 
 
-def _followed(first: Ansatz, hamiltonian: Hamiltonian, time: float, layers: int) -> Ansatz:
-    """Return a brickwork followed by Trotter's of second order, up to a number of layers.
+def followed(first: Ansatz, hamiltonian: Hamiltonian, time: float, layers: int) -> Ansatz:
+    """Return a brickwork followed by a product formula of second order.
 
     Where that has one layer more than is left, its first one goes into the brickwork's last one.
+
+    Args:
+        first: The brickwork.
+        hamiltonian: A chain.
+        time: How long it acts.
+        layers: Brick layers in all, more than the brickwork's.
     """
     left = layers - first.layers
     bonds = hamiltonian.bond_matrices() * time
