@@ -159,7 +159,7 @@ def fit(
         _fit_by,
         ansatz=ansatz,
         target=target,
-        rivals=[replace(rival, tied=ansatz.tied) for rival in rivals],
+        rivals=[replace(rival, block=ansatz.block, tied=ansatz.tied) for rival in rivals],
         objective=objective,
         method=optimizer,
         max_evaluations=max_evaluations,
