@@ -68,5 +68,6 @@ def test_xxz_chain_at_nine_layers(num_qubits):
         else:
             simulated.u3(*instruction.operation.params, *qubits)
     amplitude = to_quimb(result.target.mps).H @ simulated.psi
-    assert result.certificate.fidelity == pytest.approx(abs(amplitude) ** 2, abs=1e-8)
+    # What the certificate's simulation cuts off lowers the fidelity that it reports.
+    assert -1e-9 < abs(amplitude) ** 2 - result.certificate.fidelity < 1e-6
     assert result.trotter.infidelity > 5 * result.certificate.infidelity
