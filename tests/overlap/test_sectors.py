@@ -13,7 +13,7 @@ from aqc.ansatz import Ansatz
 from aqc.cost import choose_engine
 from aqc.fit import fit
 from aqc.gates import pauli
-from aqc.mps import MPS, log_overlap, normalized
+from aqc.mps import MPS, bell_pairs, log_overlap, normalized
 from aqc.overlap import sectors
 from aqc.tebd import evolve
 from reference import fidelity, neel, statevector, xxz
@@ -120,6 +120,16 @@ def test_a_target_in_several_sectors_is_met_whole():
     assert value == pytest.approx(truth, abs=1e-9)
     tilted = replace(ansatz, state=np.full((4, 2), 0.5**0.5))
     assert value_and_gradient(tilted, target)[2][2] == 1
+
+
+def test_operators_have_all_sectors_and_are_met_whole():
+    n = 4
+    count = sum(map(len, Ansatz(np.eye(2)[[0] * n], 3, np.empty((0, 4, 4))).bonds))
+    ansatz = Ansatz(bell_pairs(n), 3, conserving_gates(count, seed=4), "u1")
+    target = MPS.product(bell_pairs(n))
+    value, _, shape = value_and_gradient(ansatz, target)
+    assert shape[2] == 1
+    assert value == value_and_gradient(replace(ansatz, block="su4"), target)[0]
 
 
 def test_a_long_chain_keeps_less_than_half_of_the_bond():

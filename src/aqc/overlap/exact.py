@@ -88,9 +88,11 @@ def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> ExactData:
     still.flat[0] = 1.0
     product = np.array([*ansatz.state, *[still] * idle])
     tensors = [*target.tensors, *[still.reshape(1, -1, 1)] * idle]
-    sorted_by = sectors.sort(MPS(tuple(tensors)), product) if ansatz.block == "u1" else None
+    conserving = ansatz.block == "u1" and not ansatz.is_operator
+    sorted_by = sectors.sort(MPS(tuple(tensors)), product) if conserving else None
+    size = padded_bond(target.max_bond)
     if sorted_by is not None:
-        tensors = sorted_by.tensors
+        tensors, size = sorted_by.tensors, sorted_by.size(depth)
     sites = [site.reshape(2, -1) for site in product]  # i w
     references = sites[0].shape[1] ** 2
     numbers = np.empty((2, cells, 2 * depth + 1), dtype=np.int32)
@@ -107,7 +109,7 @@ def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> ExactData:
             left, right = left.T, right.T
         pair = np.einsum("liwm,mjvr->lijwvr", _legs(left), _legs(right))
         pair = pair.reshape(len(left), 4, references, -1)
-        closers.append(_closers(pair, target.max_bond, sorted_by, at, half, depth))
+        closers.append(_closers(pair, size, sorted_by, at, half, depth))
     shape = 2, cells, *closers[0].shape
     # Cast by NumPy: jnp.asarray would compile a conversion for each shape.
     padded = np.array(closers, dtype=dtype).reshape(shape)
@@ -115,19 +117,18 @@ def prepare(ansatz: Ansatz, target: MPS, dtype: np.dtype) -> ExactData:
 
 
 def _closers(
-    pair: np.ndarray, bond: int, of: sectors.Sectors | None, cell: int, half: int, depth: int
+    pair: np.ndarray, size: int, of: sectors.Sectors | None, cell: int, half: int, depth: int
 ) -> np.ndarray:
     """Return the target's two sites in a cell as `ExactData.target` has them."""
     if of is None:
-        chi = padded_bond(bond)
-        padded = np.zeros((1, 1, chi, *pair.shape[1:3], chi), dtype=complex)
+        padded = np.zeros((1, 1, size, *pair.shape[1:3], size), dtype=complex)
         padded[0, 0, : len(pair), ..., : pair.shape[3]] = pair
         return padded
     # What is in excess on the left of a cut is missing on its right.
     cuts = of.excess[2 * cell], of.excess[2 * cell + 2]
     outer, inner = (-cuts[1], -cuts[0]) if half else cuts
     ones = int(of.ones[2 * cell : 2 * cell + 2].sum())
-    found = sectors.closers(pair[:, :, 0], outer, inner, ones, depth, of.size(depth))
+    found = sectors.closers(pair[:, :, 0], outer, inner, ones, depth, size)
     return found[..., None, :]
 
 
