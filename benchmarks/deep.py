@@ -12,7 +12,7 @@ what the file holds of the others stays.
     B7           Heisenberg chain, n = 9, beside published fidelities, see published.py
     B7-long      B7's chain at n = 50 and 100
     horizons     how long B7's chain can be evolved
-    series       B7's chain at n = 50, t = 0.5 ... 4 in one job
+    series       B7's chain at n = 50, t = 0.5 ... 4 in one job and in eight, see time_series.py
 """
 
 import argparse
@@ -34,23 +34,19 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 import jax
 import numpy as np
 from engine import best, neel, xxz
-from published import FERROMAGNET, b7, b7_long, horizons
+from published import b7, b7_long, horizons
 from run import timed
 from scattering import B5, B6, scattering
+from time_series import time_series
 
-import aqc.fit
 from aqc import overlap
 from aqc.ansatz import Ansatz
-from aqc.baseline import best_trotter
-from aqc.compile import compile_evolution
 from aqc.fit import fit
 from aqc.hamiltonian import Hamiltonian
 from aqc.mps import MPS
 from aqc.objective import evaluate
 from aqc.points import nearest_point
 from aqc.race import evaluate_all
-from aqc.result import CompileResult
-from aqc.series import compile_times
 from aqc.start import random_ansatz
 from aqc.tebd import evolve
 from aqc.threads import one_blas_thread
@@ -227,105 +223,6 @@ def disordered(num_qubits: int) -> Hamiltonian:
     )
 
 
-def time_series(
-    num_qubits: int, goals: tuple[float, ...] = (1e-2, 1e-3), last: float = 4.0
-) -> list[Row]:
-    """B7's chain at up to eight times: one job with warm starts, and eight jobs on their own."""
-    times = [0.5 * k for k in range(1, 9) if 0.5 * k <= last]
-    compile_evolution({**FERROMAGNET, "num_qubits": 18}, 0.1, initial_state="neel")  # imports
-    return [row for goal in goals for row in _series_to(goal, num_qubits, times)]
-
-
-def _series_to(goal: float, num_qubits: int, times: list[float]) -> list[Row]:
-    model = {**FERROMAGNET, "num_qubits": num_qubits}
-    settings: Row = {
-        "initial_state": "neel",
-        "ansatz": {"layers": "auto"},
-        "goal": {"infidelity": goal},
-    }
-    clock, spent, rows = Stopwatch(), [], []
-
-    def seen(result: CompileResult) -> None:
-        spent.append(clock.lap())
-        print(result.problem.time, _tried(result, spent[-1], ""), flush=True)
-
-    with clock:
-        together = compile_times(model, times, on_result=seen, **settings)
-    for result, seconds in zip(together, spent, strict=True):
-        assert result.problem.time is not None
-        with clock:
-            clock.lap()
-            alone = compile_evolution(model, result.problem.time, **settings)
-            seconds_alone = clock.lap()
-        row = {
-            "goal": goal,
-            "time": result.problem.time,
-            "layers": result.chosen.layers,
-            "cx_depth": result.two_qubit_depth,
-            "infidelity": result.certificate.infidelity,
-            "trotter_depth": trotter_depth(result, goal),
-            **_tried(result, seconds, ""),
-            "layers_alone": alone.chosen.layers,
-            "infidelity_alone": alone.certificate.infidelity,
-            **_tried(alone, seconds_alone, "_alone"),
-        }
-        rows.append(row)
-        print(row, flush=True)
-    summed = ("evaluations", "evaluations_alone", "seconds", "seconds_alone")
-    return [*rows, {"goal": goal, **{name: sum(r[name] for r in rows) for name in summed}}]
-
-
-def _tried(result: CompileResult, seconds: float, whose: str) -> Row:
-    """Return the evaluations in all and at each depth, and the processor seconds."""
-    counts = {depth.layers: depth.optimum.evaluations for depth in result.depths}
-    return {
-        f"evaluations{whose}": sum(counts.values()),
-        f"tried{whose}": ", ".join(f"{layers}: {count}" for layers, count in counts.items()),
-        f"seconds{whose}": seconds,
-    }
-
-
-class Stopwatch:
-    """Processor seconds from lap to lap, without XLA's compilation of what is evaluated."""
-
-    def __init__(self) -> None:
-        self._compiling, self._last = 0.0, time.process_time()
-
-    def __enter__(self) -> None:
-        self._compiled = aqc.fit.compiled
-
-        def timed_compilation(*arguments: Any, **options: Any) -> Any:
-            began = time.process_time()
-            try:
-                return self._compiled(*arguments, **options)
-            finally:
-                self._compiling += time.process_time() - began
-
-        aqc.fit.compiled = timed_compilation
-
-    def __exit__(self, *_: object) -> None:
-        aqc.fit.compiled = self._compiled
-
-    def lap(self) -> float:
-        """Return the seconds since the last call, or since the start."""
-        now = time.process_time()
-        spent = now - self._last - self._compiling
-        self._compiling, self._last = 0.0, now
-        return spent
-
-
-def trotter_depth(result: CompileResult, goal: float) -> int:
-    """Return the CX depth that the best product formula needs for an infidelity."""
-    problem, depth = result.problem, result.two_qubit_depth
-    evolution = problem.evolution()
-    assert evolution is not None
-    while True:
-        plain = best_trotter(*evolution, problem.product_state(), result.target.mps, depth)
-        if plain.infidelity <= goal:
-            return plain.two_qubit_depth
-        depth = plain.two_qubit_depth + 1
-
-
 CASES: dict[str, Callable[..., list[Row]]] = {
     "evaluations": evaluations,
     "batches": batches,
@@ -366,6 +263,7 @@ def main() -> None:
     )
     parser.add_argument("--num-qubits", type=int, default=50, help="of horizons and series")
     parser.add_argument("--goals", type=float, nargs="+", default=(1e-2, 1e-3), help="of series")
+    parser.add_argument("--blocks", nargs="+", default=("u1", "su4"), help="of series")
     parser.add_argument("--last", type=float, default=4.0, help="longest time of series")
     options = parser.parse_args()
     report: Row = json.loads(options.output.read_text()) if options.output.exists() else {}
@@ -379,6 +277,7 @@ def main() -> None:
         "series": {
             "num_qubits": options.num_qubits,
             "goals": options.goals,
+            "blocks": options.blocks,
             "last": options.last,
         },
     }

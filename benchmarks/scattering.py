@@ -24,6 +24,7 @@ from qiskit import QuantumCircuit, qasm2
 
 from aqc.ansatz import Ansatz
 from aqc.compile import compile_problem, compile_state
+from aqc.continued import extrapolated, followed
 from aqc.given import GivenCircuit
 from aqc.hamiltonian import Hamiltonian
 from aqc.inline import inline
@@ -34,7 +35,6 @@ from aqc.mps import MPS, log_overlap, right_canonical
 from aqc.problem import Problem
 from aqc.result import CompileResult
 from aqc.simulate import compress, run_circuit
-from aqc.start import extrapolated, followed
 from aqc.target import Target
 from aqc.tebd import apply_layers
 from aqc.trotter import brick_layers, evolution_layers

@@ -52,11 +52,17 @@ def built(model: dict, num_qubits: int, time: float, layers, **settings) -> Prob
     return Problem.build({**model, "num_qubits": num_qubits}, time, **options | settings)
 
 
-def peak_memory(problem: Problem) -> float:
-    """Return the peak memory of a process that compiles and writes, nothing cached, in bytes."""
+def peak_memory(problem: Problem, before: str = "", after: str = "") -> float:
+    """Return the peak memory of a process that compiles and writes, nothing cached, in bytes.
+
+    Args:
+        problem: What it compiles.
+        before: Python code to run first.
+        after: Python code to run last.
+    """
     clean = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
     run = subprocess.run(
-        [sys.executable, "-c", MEASURE, problem.to_json()],
+        [sys.executable, "-c", before + MEASURE + after, problem.to_json()],
         capture_output=True,
         text=True,
         check=True,
@@ -89,6 +95,7 @@ def test_memory_is_never_above_the_estimate_and_at_most_twice_below():
         (XXZ, 50, 1.0, 9),
         (XXZ, 50, 1.0, 13),
         (XXZ, 50, 1.0, 25),  # truncated
+        (XXZ, 200, 1.0, 25),
         (XXZ, 100, 1.0, 11),
         (TILTED, 200, 1.0, 5),
         (XXZ, 200, 0.7, 9),
@@ -112,6 +119,30 @@ def test_memory_of_a_thousand_qubits_where_the_certificate_needs_most():
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux")
 def test_memory_where_the_target_is_large():
     assert_between(built(XXZ, 30, 1.8, 5))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"goal": {"infidelity": 1e-2}, "target": {"tolerance": 1e-4}},
+        {"goal": {"infidelity": 1e-3}, "target": {"tolerance": 1e-3}},
+    ],
+)
+def test_memory_where_the_truncated_overlap_has_to_raise_its_bonds(settings):
+    """A process in which the bonds chosen at first are half of those that are needed."""
+    problem = built(XXZ, 400, 1.0, 21, overlap="truncated", **settings)
+    halved = (
+        "import aqc.fit\n"
+        "whole = aqc.fit.choose_segments\n"
+        "aqc.fit.choose_segments = lambda *a: tuple((p, b // 2) for p, b in whole(*a))\n"
+        "wider, grown = aqc.fit.enlarged, []\n"
+        "aqc.fit.enlarged = lambda *a: grown.append(wider(*a)) or grown[-1]\n"
+    )
+    peak = peak_memory(problem, before=halved, after="assert grown, 'nothing was raised'")
+    predicted = estimate(problem).memory_bytes
+    assert peak <= predicted
 
 
 def test_memory_grows_with_everything():

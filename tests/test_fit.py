@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from aqc import overlap
+from aqc import executables, overlap
 from aqc.ansatz import Ansatz
 from aqc.errors import DivergenceError
 from aqc.evolved import evolve_within
@@ -41,6 +41,30 @@ def test_goal_ends_the_fit():
     fitted = fit(ansatz, target, goal=1e-3)
     assert fitted.optimum.status == "goal_reached"
     assert fitted.optimum.infidelity <= 1e-3
+
+
+@pytest.mark.parametrize(("engine", "few", "more"), [("exact", 4, 5), ("dense", 3, 4)])
+@pytest.mark.parametrize("block", ["su4", "u1"])
+def test_two_numbers_of_layers_share_a_compilation(engine, few, more, block):
+    """The engine works with the larger one anyway; what is added stays the identity."""
+    ansatz, target = problem(8, layers=5)
+    ansatz = replace(ansatz, block=block)
+    settings = {"overlap_method": engine, "max_evaluations": 9}
+    first = fit(replace(ansatz, layers=few).with_blocks(cut(ansatz, few)), target, **settings)
+    known = len(executables._kept)
+    second = fit(replace(ansatz, layers=more).with_blocks(cut(ansatz, more)), target, **settings)
+    assert len(executables._kept) == known
+    for fitted, layers in ((first, few), (second, more)):
+        assert fitted.ansatz.layers == layers
+        assert len(fitted.ansatz.blocks) == len(cut(ansatz, layers))
+        truth = 1 - fidelity(target.to_dense(), statevector(fitted.ansatz.circuit()))
+        assert fitted.optimum.infidelity == pytest.approx(truth, abs=1e-12)
+    assert second.optimum.infidelity < first.optimum.infidelity
+
+
+def cut(ansatz, layers):
+    """The blocks of the first layers."""
+    return ansatz.blocks[: sum(map(len, ansatz.pairs[:layers]))]
 
 
 def test_precisions_follow_goal_and_size():

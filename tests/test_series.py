@@ -8,7 +8,8 @@ import pytest
 from aqc.compile import compile_evolution
 from aqc.errors import InputError
 from aqc.estimate import estimate, starting_seconds
-from aqc.series import Reached, compile_each, compile_times
+from aqc.reached import Reached
+from aqc.series import compile_each, compile_times
 from aqc.times import estimate_times, read_problems
 from command_line import call, refused
 
@@ -68,6 +69,9 @@ def test_a_series_goes_on_where_an_earlier_process_left_it():
     _, reached = whole[1]
     told = []
     again = Reached.restored(reached.arrays())
+    assert again.misses == reached.misses
+    assert again.past is not None
+    assert again.past.time == 0.3
     ((last, end),) = compile_each(asked, progress=told.append, before=again)
     unbroken, _ = whole[2]
     assert np.array_equal(last.chosen.ansatz.blocks, unbroken.chosen.ansatz.blocks)
@@ -76,6 +80,28 @@ def test_a_series_goes_on_where_an_earlier_process_left_it():
     assert {(event.time, event.time_number, event.time_count) for event in told} == {(0.6, 3, 3)}
     assert min(event.evaluations for event in told) == reached.evaluations
     assert list(compile_each(asked, before=end)) == []
+
+
+def test_depths_that_missed_before_are_not_tried_again():
+    """Misses at earlier times tell where the search begins; see tests/test_misses.py."""
+    asked = read_problems(
+        {
+            "hamiltonian": {**MODEL, "num_qubits": 12},
+            "times": [0.5, 1.0, 1.5],
+            "initial_state": "neel",
+            "ansatz": {"layers": "auto"},
+            "goal": {"infidelity": 1e-2},
+        }
+    )
+    (_, first), (_, second), (last, _) = compile_each(asked)
+    assert len(second.misses) > len(first.misses) > 0
+    fitted = [depth.layers for depth in last.depths]
+    assert fitted[0] == second.fewest_layers(asked[2])
+    assert last.chosen.infidelity <= 1e-2
+    assert all(depth.infidelity > 1e-2 for depth in last.depths[:-1])
+    ((alone, _),) = compile_each(asked[2:])
+    assert last.chosen.layers == alone.chosen.layers
+    assert len(fitted) < len(alone.depths)
 
 
 def test_an_estimate_counts_all_times():

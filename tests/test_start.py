@@ -19,8 +19,6 @@ from aqc.mps import MPS, log_overlap
 from aqc.problem import Problem
 from aqc.simulate import run_circuit
 from aqc.start import (
-    continued_in_time,
-    extrapolated,
     identities,
     random_ansatz,
     squeeze,
@@ -227,47 +225,6 @@ def test_a_state_of_one_block_on_each_pair_is_disentangled_exactly():
     ansatz = random_bricks(6, 1, seed=6)
     target = run_circuit(ansatz.circuit(), angle=0.0, max_bond=4).mps
     assert reached(disentangle(target, 1), target) == pytest.approx(1, abs=1e-12)
-
-
-# --- circuits of earlier times
-
-
-@pytest.mark.parametrize("num_qubits", [6, 7])
-def test_steps_of_second_order_follow_on_each_other(num_qubits):
-    """The half layer that two steps share is one: S_2(t)^3 after S_2(t), and after S_2(t)^2."""
-    chain, time = random_chain(num_qubits, seed=3), 0.2
-
-    def steps(number: int) -> Ansatz:
-        layers = 2 * number + 1
-        start = neel(num_qubits)
-        return Ansatz.from_trotter(chain, number * time, start, layers=layers, order=2)
-
-    for before in (1, 2):
-        _, followed = continued_in_time(steps(before), before * time, chain, 3 * time, 7)
-        assert np.allclose(followed.blocks, steps(3).blocks)
-    stretched, same = continued_in_time(steps(3), 3 * time, chain, 3.3 * time, 7)
-    assert np.array_equal(same.blocks, steps(3).blocks)
-    assert not np.allclose(stretched.blocks, same.blocks)
-    assert continued_in_time(steps(3), 3 * time, chain, 3.3 * time, 5) == []
-
-
-def test_product_formulas_lead_to_that_of_the_next_time():
-    """Their generators grow in proportion to the time, and identities are those of no time."""
-    chain = random_chain(7, seed=4)
-
-    def formula(time: float) -> Ansatz:
-        return Ansatz.from_trotter(chain, time, neel(7), layers=5, order=2)
-
-    def alike(one: Ansatz, other: Ansatz) -> bool:
-        """Up to a phase of each block."""
-        traces = np.einsum("bij,bij->b", one.blocks.conj(), other.blocks)
-        return np.allclose(np.abs(traces), 4)
-
-    led = extrapolated(formula(0.2), formula(0.3), 2.0)
-    assert alike(led, formula(0.5))
-    assert not alike(led, formula(0.6))
-    shallow = Ansatz(neel(7), 1, np.tile(np.eye(4, dtype=complex), (3, 1, 1)))
-    assert alike(extrapolated(shallow, formula(0.3), 1.0), formula(0.6))
 
 
 def test_identities_that_are_not_near_are_turned_a_little():

@@ -5,7 +5,8 @@ from typing import Any
 
 from aqc import output
 from aqc.checkpoint import Checkpoints
-from aqc.series import Reached, compile_each
+from aqc.reached import Reached
+from aqc.series import compile_each
 from aqc.strict_json import parse_json
 from aqc.times import read_problems
 from aqc_service.artifacts import sync_files

@@ -4,9 +4,8 @@ from aqc.errors import InputError
 
 MAX_DENSE_QUBITS = 14
 
-# Multiplications below which a third of a second less of compilation is worth more than a tenth of
-# the run time.
-_BRIEF_WORK = 4e10
+# Multiplications below which half of the compilation is worth more than a tenth of the run time.
+_BRIEF_WORK = 8e10
 
 # Bonds are padded to a multiple of this, so that targets of similar size share a compilation.
 _BOND_BUCKET = 8
@@ -39,6 +38,18 @@ def crossing_layers(layers: int) -> int:
         4
     """
     return max(1, layers // 2)
+
+
+def laid_out_layers(layers: int, engine: str) -> int:
+    """Return the number of layers that an engine works with: identities fill them up.
+
+    Example:
+        >>> laid_out_layers(8, "exact"), laid_out_layers(9, "exact"), laid_out_layers(9, "dense")
+        (9, 9, 10)
+    """
+    if engine == "exact":
+        return 2 * crossing_layers(layers) + 1
+    return layers + layers % 2 if engine == "dense" else layers
 
 
 def dense_qubits(operator: bool) -> int:
@@ -144,6 +155,7 @@ def is_brief(
     evaluations: int,
     *,
     operator: bool = False,
+    sectors: bool = False,
 ) -> bool:
     """Return whether code that is compiled sooner wins over code that runs faster.
 
@@ -151,7 +163,8 @@ def is_brief(
         >>> is_brief(20, 5, 16, "exact", 200), is_brief(100, 11, 48, "exact", 200)
         (True, False)
     """
-    return work(num_qubits, layers, chi, engine, operator=operator) * evaluations < _BRIEF_WORK
+    one = work(num_qubits, layers, chi, engine, operator=operator, sectors=sectors)
+    return one * evaluations < _BRIEF_WORK
 
 
 def memory(
@@ -162,12 +175,22 @@ def memory(
     itemsize: int = 16,
     *,
     operator: bool = False,
+    bond: int | None = None,
 ) -> float:
     """Return the bytes of one value and gradient: what the way back needs is kept on the way.
 
     Measured for 3 to 13 layers and bond dimensions up to 370: a cell keeps about m + 1.5
     boundaries, m the number of crossing layers, and arrays of 20 chi^2 numbers for its two target
     tensors (4 chi^2 for the tensors themselves, as much closed with the last gates, and copies).
+
+    Args:
+        num_qubits: Number of qubits.
+        layers: Brick layers.
+        chi: The target's bond dimension.
+        engine: "exact", "truncated" or "dense".
+        itemsize: Bytes of a number.
+        operator: Whether operators are compared, not states.
+        bond: The bond dimension that the truncated overlap works with; None: `truncated_bond`.
 
     Example:
         >>> memory(50, 9, 48, "exact") < memory(50, 11, 48, "exact")
@@ -177,14 +200,33 @@ def memory(
         vector = _vector(num_qubits, operator)
         return itemsize * vector * ((layers + 1) // 2) * (num_qubits + 1)
     if engine == "truncated":
-        # Of every layer the pairs of both families and, in their environments, of one more; what
-        # a step and a copy of the largest segment add.
-        pair = 4.0 * truncated_bond(chi) ** 2
-        return itemsize * num_qubits / 2 * pair * (5 * (layers + 1) + 12)
+        return (
+            itemsize * _truncated_numbers(num_qubits, layers) * (bond or truncated_bond(chi)) ** 2
+        )
     cells, depth = (num_qubits + 1) // 2, crossing_layers(layers)
     chi = padded_bond(chi)
     boundary, target = _boundary(depth, operator) * chi, _references(operator) * 20 * chi**2
     return itemsize * (cells * ((depth + 1.5) * boundary + target) + 8 * boundary)
+
+
+def largest_bond(num_qubits: int, layers: int, limit: float) -> int:
+    """Return the largest bond dimension with which the truncated overlap fits into `limit` bytes.
+
+    Example:
+        >>> bond = largest_bond(50, 25, 1e9)
+        >>> memory(50, 25, 0, "truncated", bond=bond) <= 1e9
+        True
+    """
+    return int((limit / 16 / _truncated_numbers(num_qubits, layers)) ** 0.5)
+
+
+def _truncated_numbers(num_qubits: int, layers: int) -> float:
+    """Return the numbers that the truncated overlap keeps, by the square of its bond dimension.
+
+    Of every layer the pairs of both families: a few percent above what XLA says it allocates where
+    all bonds are the largest, for 13 to 25 layers and bond dimensions up to 64.
+    """
+    return num_qubits / 2 * 4.0 * (4.1 * (layers + 1) + 4)
 
 
 def _references(operator: bool) -> int:

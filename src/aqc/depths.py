@@ -1,10 +1,11 @@
 """Fits at one depth or at several: a sweep over depths, or a search for the fewest layers.
 
-Each depth starts at its own start (Trotter's circuit, if nothing else is asked for) or at the best
-shallower fit with identity layers added, whichever has the higher fidelity. So the infidelity does
-not rise with the depth, and the search may climb by two layers (Trotter's formula has second order
-at odd numbers) and then look at the one number between the last depth that failed and the first
-that did not.
+Each depth of a sweep starts at its own start (Trotter's circuit, if nothing else is asked for) or
+at the best shallower fit with identity layers added, whichever has the higher fidelity, so that the
+infidelity does not rise with the depth. The search for the fewest layers starts where a product
+formula or the schedule of a shallower fit leads, which takes fewer evaluations; it may climb by two
+layers (Trotter's formula has second order at odd numbers) and then look at the one number between
+the last depth that failed and the first that did not.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,8 @@ import numpy as np
 from aqc.ansatz import Ansatz
 from aqc.blocks import BLOCKS
 from aqc.checkpoint import Checkpoints
-from aqc.estimate import colors_of, deepest_layers
+from aqc.continued import resampled, whole_steps
+from aqc.estimate import colors_of, deepest_layers, evaluation_memory
 from aqc.fit import fit
 from aqc.given import RandomStart
 from aqc.layer_counts import Layers
@@ -26,7 +28,11 @@ from aqc.optimize import Optimum, State
 from aqc.problem import Problem
 from aqc.progress import Progress, Report
 from aqc.race import best_start
-from aqc.start import random_starts
+from aqc.start import random_starts, starts_at_formula
+
+# Evaluations after which a fit may turn out hopeless: where it began as a product formula of all
+# its layers, and elsewhere: identities, for one, come into use slowly.
+_TELLING, _TELLING_LATE = 20, 64
 
 Start = Callable[[int], Ansatz]
 Named = tuple[str, Ansatz]
@@ -124,6 +130,10 @@ def fit_depths(
     period = 2 * max(len(colors_of(problem)) - 1, 1)
     fewest = max(1, least, len(colors_of(problem)))
     step = 1 if least > 1 else period  # the number wanted is near one that is known
+    # The search for the fewest layers need not know how far a depth falls short.
+    searching = layers == "auto" and survival is None
+    formulas = starts_at_formula(problem)
+    telling = _TELLING if formulas else _TELLING_LATE
 
     def following() -> int | None:
         if survival and layers == "auto":
@@ -133,10 +143,13 @@ def fit_depths(
 
     while (depth := following()) is not None:
         try:
-            others = warm(depth) if warm else ()
-            # The search for the fewest layers need not know how far a depth falls short.
-            give_up = layers == "auto" and survival is None and depth < deepest
-            made = _fit_one(problem, target, start, others, depth, done, report, kept, give_up)
+            others = list(warm(depth)) if warm else []
+            shallower = _deepened(done, depth, searching and formulas)
+            if shallower is not None:
+                others.append(("shallower", shallower))
+            give_up = telling if searching and depth < deepest else None
+            before = sum(fitted.optimum.evaluations for fitted in done)
+            made = _fit_one(problem, target, start, others, depth, before, report, kept, give_up)
             done.append(judged(made))
         except KeyboardInterrupt:  # while this depth is prepared; those before it are worth keeping
             if not done:
@@ -235,13 +248,13 @@ def _fit_one(
     start: Start,
     others: Sequence[Named],
     layers: int,
-    done: list[Depth],
+    before: int,
     report: Report,
     kept: Checkpoints | None,
-    give_up: bool,
+    give_up: int | None,
 ) -> Depth:
+    """Fit at one depth from the best start, after so many evaluations `before` at other depths."""
     several = not isinstance(problem.ansatz.layers, int)
-    before = sum(depth.optimum.evaluations for depth in done)
     most = problem.optimizer.max_steps
     shown = layers if several else None
     told = 0
@@ -260,13 +273,8 @@ def _fit_one(
     if isinstance(given, RandomStart) and given.starts > 1 and resumed is None:
         report(Progress("compile", None, before, layers=shown))
         first, _ = best_start(random_starts(first, given), target, overlap_method=problem.overlap)
-    shallower = [depth for depth in done if depth.layers < layers]
     names = ["own", *(name for name, _ in others)]
     rivals = [ansatz.on(first.state) for _, ansatz in others]
-    if shallower:
-        best = min(shallower, key=lambda depth: depth.infidelity)
-        names.append("shallower")
-        rivals.append(best.ansatz.deepened(layers).on(first.state))
     if kept:
         kept.begin({"blocks": first.blocks, **first.frame()})
     report(Progress("compile", None, before, layers=shown))
@@ -280,7 +288,7 @@ def _fit_one(
         max_evaluations=most,
         goal=0.0 if _goes_on(problem) else problem.goal.infidelity,
         accuracy=problem.goal.infidelity,
-        memory_limit=problem.limits.memory_gb * 1e9,
+        memory_limit=evaluation_memory(problem, layers, target.max_bond),
         on_step=on_step,
         resume=resumed,
         give_up=give_up,
@@ -293,6 +301,24 @@ def _fit_one(
         names[fitted.start],
         float(-np.expm1(logs[0])) if logs else fitted.optimum.history[0][1],
     )
+
+
+def _deepened(done: Sequence[Depth], layers: int, resample: bool) -> Ansatz | None:
+    """Return the best shallower fit, made deeper; None where there is none to start from.
+
+    Args:
+        done: The fits so far.
+        layers: Brick layers.
+        resample: Whether to go on from its schedule, see `resampled`, not to add identities. Only
+            fits that have whole steps of second order fewer do for this: others end up far off.
+    """
+    shallower = [depth for depth in done if depth.layers < layers]
+    if resample:
+        shallower = [d for d in shallower if (layers - d.layers) % whole_steps(d.ansatz) == 0]
+    if not shallower:
+        return None
+    best = min(shallower, key=lambda depth: depth.infidelity).ansatz
+    return resampled(best, layers) if resample else best.deepened(layers)
 
 
 def _goes_on(problem: Problem) -> bool:

@@ -17,14 +17,22 @@ from aqc import overlap
 from aqc.ansatz import Ansatz
 from aqc.block_choice import has_sectors
 from aqc.blocks import BLOCKS
-from aqc.cost import choose_engine, is_brief, memory, padded_bond, work
+from aqc.cost import (
+    choose_engine,
+    is_brief,
+    laid_out_layers,
+    largest_bond,
+    memory,
+    padded_bond,
+    work,
+)
 from aqc.errors import DivergenceError, TruncationError
 from aqc.executables import compiled
 from aqc.flip import FlipCost
 from aqc.methods import METHODS, Method
 from aqc.metric import fubini_study
 from aqc.mps import MPS
-from aqc.objective import evaluate
+from aqc.objective import Evaluation, evaluate
 from aqc.optimize import Optimum, State, minimize
 from aqc.overlap.bonds import Segments, choose_segments, enlarged
 from aqc.points import exact_matrices, nearest_point
@@ -82,11 +90,13 @@ def precisions(
     goal: float,
     *,
     operator: bool = False,
+    sectors: bool = False,
 ) -> list[str]:
     """Return the dtypes to optimize in, one after another."""
-    if method == "truncated" and _LOST * goal > _SINGLE_LOST * layers * num_qubits:
-        return ["complex64", "complex128"]
-    one = work(num_qubits, layers, chi, method, operator=operator)
+    if method == "truncated":
+        single = _LOST * goal > _SINGLE_LOST * layers * num_qubits
+        return ["complex64", "complex128"] if single else ["complex128"]
+    one = work(num_qubits, layers, chi, method, operator=operator, sectors=sectors)
     long_enough = one * evaluations > _SINGLE_WORK
     if long_enough and goal >= _SINGLE_GOAL:
         return ["complex64", "complex128"]
@@ -107,7 +117,7 @@ def fit(
     memory_limit: float = 8e9,
     on_step: Callable[[State], None] | None = None,
     resume: State | None = None,
-    give_up: bool = False,
+    give_up: int | None = None,
 ) -> Fit:
     """Optimize all blocks of an ansatz at once against a target.
 
@@ -122,11 +132,13 @@ def fit(
         goal: Stop at this infidelity.
         accuracy: The infidelity that matters, of which truncations may lose a share; None takes
             the goal, at least 1e-8.
-        memory_limit: Bytes; where "auto" took the truncated overlap and that loses too much, the
-            exact one takes over if it needs no more.
+        memory_limit: Bytes that one evaluation may take: so far the truncated overlap raises its
+            bond dimensions; where "auto" took it and that is not enough, the exact one takes over
+            if it fits.
         on_step: Called after every accepted step with the state to go on from.
         resume: State to go on from, as given to `on_step`.
-        give_up: Whether to end, with status "hopeless", as soon as the goal is out of reach.
+        give_up: From so many evaluations on end, with status "hopeless", as soon as the goal is out
+            of reach; None: never.
 
     Returns:
         The fitted ansatz and how it was found.
@@ -165,6 +177,7 @@ def fit(
         max_evaluations=max_evaluations,
         goal=goal,
         accuracy=max(accuracy or goal, 1e-8),
+        memory_limit=memory_limit,
         on_step=on_step,
         resume=resume,
         give_up=give_up,
@@ -188,24 +201,26 @@ def _fit_by(
     max_evaluations: int,
     goal: float,
     accuracy: float,
+    memory_limit: float,
     on_step: Callable[[State], None] | None,
     resume: State | None,
-    give_up: bool,
+    give_up: int | None,
 ) -> Fit:
     """Do what `fit` does, with one contraction engine."""
     n, chi, operator = ansatz.num_qubits, target.max_bond, ansatz.is_operator
     if isinstance(method, str):
         method = METHODS[method](_metric(ansatz))
-    plan = precisions(n, ansatz.rows, chi, engine, max_evaluations, accuracy, operator=operator)
-    if resume is not None:
-        plan = plan[plan.index(str(resume.point.dtype)) :]
-    quick = is_brief(n, ansatz.rows, chi, engine, max_evaluations, operator=operator)
+    kind = {"operator": operator, "sectors": has_sectors(ansatz.block, ansatz.state)}
+    plan = precisions(n, ansatz.rows, chi, engine, max_evaluations, accuracy, **kind)
+    if resume is not None and (last := str(resume.point.dtype)) in plan:
+        plan = plan[plan.index(last) :]
+    quick = is_brief(n, ansatz.rows, chi, engine, max_evaluations, **kind)
     state = resume
     seconds = 0.0
     starts: tuple[float, ...] = ()
     bonds = None
     if engine == "truncated":
-        bonds = Bonds(ansatz, target, _LOST * accuracy)
+        bonds = Bonds(ansatz, target, _LOST * accuracy, largest_bond(n, ansatz.rows, memory_limit))
     with jax.enable_x64(True), one_blas_thread():
         while plan:
             dtype = plan[0]
@@ -291,13 +306,34 @@ def _compiled(
         # A flip leaves the sector.
         data = overlap.prepare(replace(ansatz, block="su4"), target, engine, dtype, **settings)
         return FlipCost(ansatz, data, dtype, quick=quick)
-    data = overlap.prepare(ansatz, target, engine, dtype, **settings)
-    point = nearest_point(ansatz.gates, ansatz.block).astype(dtype)
+    full = _filled(ansatz, engine)
+    data = overlap.prepare(full, target, engine, dtype, **settings)
+    point = nearest_point(full.gates, full.block).astype(dtype)
     still = np.zeros((len(point), BLOCKS[ansatz.block].num_parameters))
     options = {"objective": objective, "block": ansatz.block, "num_qubits": ansatz.num_qubits}
     ties = ansatz.ties
     run = compiled(evaluate, point, still, data, ties, quick=quick, **options)
-    return lambda where, step: run(where, step, data, ties)
+    count = len(ansatz.gates)
+    if count == len(point):
+        return lambda where, step: run(where, step, data, ties)
+
+    def own(where: Any, step: np.ndarray) -> Evaluation:
+        there = np.concatenate([where, point[count:]])
+        found = run(there, np.concatenate([step, still[count:]]), data, ties)
+        moved, slope = np.asarray(found.point)[:count], np.asarray(found.gradient)[:count]
+        return found._replace(point=moved, gradient=slope)
+
+    return own
+
+
+def _filled(ansatz: Ansatz, engine: str) -> Ansatz:
+    """Return the circuit with as many layers of identities behind it as the engine lays out anyway.
+
+    So two numbers of layers share a compilation.
+    """
+    if BLOCKS[ansatz.block].coordinates is not None or ansatz.colors or ansatz.ties:
+        return ansatz
+    return ansatz.deepened(laid_out_layers(ansatz.layers, engine))
 
 
 def _metric(ansatz: Ansatz) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -317,11 +353,12 @@ class Bonds:
         lost: The weight that was lost where it was looked at last.
     """
 
-    def __init__(self, ansatz: Ansatz, target: MPS, weight: float):
-        self.segments: Segments = choose_segments(ansatz.as_bricks(), target, weight)
+    def __init__(self, ansatz: Ansatz, target: MPS, weight: float, most: int):
+        most = max(most, 2)
+        self._most = min(_LARGEST_BOND * padded_bond(target.max_bond), most)
+        self.segments: Segments = choose_segments(ansatz.as_bricks(), target, weight, most)
         self.lost = 0.0
         self._weight = weight
-        self._most = _LARGEST_BOND * padded_bond(target.max_bond)
         self._still = np.zeros((len(ansatz.gates), BLOCKS[ansatz.block].num_parameters))
 
     def suffice(self, step: Callable[[Any, np.ndarray], Any], point: np.ndarray) -> bool:
@@ -337,11 +374,10 @@ class Bonds:
         if largest >= self._most:
             raise TruncationError(
                 f"The truncated overlap must lose at most a weight of {self._weight:.1e}, but "
-                f"loses {self.lost:.1e} at bond dimension {largest}, the largest it uses for this "
-                f'target; raise `goal.infidelity`, set `overlap` to "exact", or allow that more '
-                "memory (`limits.memory_gb`)."
+                f"loses {self.lost:.1e} at bond dimension {largest}, the largest that its memory "
+                f'was estimated for; raise `goal.infidelity`, or set `overlap` to "exact".'
             )
-        self.segments = enlarged(self.segments)
+        self.segments = enlarged(self.segments, self._most)
         return False
 
 

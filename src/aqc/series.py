@@ -2,28 +2,27 @@
 
 The target of each time is the one before, evolved further, so that all targets together cost one
 long evolution; their errors add up, and each gets its share of the angle that the tolerance allows.
-A fit starts at its own start, at the circuit found for the time before, stretched or followed by
-product-formula layers, or where the circuits of the last two times lead, whichever has the highest
-fidelity. With `ansatz.layers` "auto" the search for the fewest layers begins at those that were
-needed before.
+A fit starts at its own start, at the circuit found for the time before, as a longer schedule or
+followed by product-formula layers, or where the circuits of the last two times lead, whichever has
+the highest fidelity. With `ansatz.layers` "auto" the search for the fewest layers begins at those
+that were needed before.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aqc.ansatz import Ansatz
 from aqc.checkpoint import Checkpoints
 from aqc.compile import compile_problem
 from aqc.inline import as_problem
 from aqc.lattice import evolve_state
 from aqc.problem import Problem
 from aqc.progress import Progress, Report
+from aqc.reached import Reached
 from aqc.result import CompileResult
-from aqc.start import continued_in_time, extrapolated
 from aqc.target import Target
 from aqc.targets import make_target
 from aqc.times import at_times, check_series, checked_times
@@ -93,71 +92,6 @@ def compile_series(
     return tuple(results)
 
 
-@dataclass(frozen=True, eq=False)
-class Past:
-    """A circuit of an earlier time.
-
-    Attributes:
-        time: Which.
-        ansatz: The circuit.
-    """
-
-    time: float
-    ansatz: Ansatz
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return it as named arrays, for a file."""
-        found = {"time": np.array(self.time), "blocks": self.ansatz.blocks, **self.ansatz.frame()}
-        return {f"past_{name}": array for name, array in found.items()}
-
-    @classmethod
-    def restored(cls, arrays: dict[str, np.ndarray]) -> "Past":
-        """Return what gave these arrays, among others."""
-        found = {k.removeprefix("past_"): v for k, v in arrays.items() if k.startswith("past_")}
-        return cls(float(found["time"]), Ansatz.framed(found, found["blocks"]))
-
-
-@dataclass(frozen=True, eq=False)
-class Reached:
-    """How far a series has come: all that its next time goes on from.
-
-    Attributes:
-        count: Number of times that are done.
-        evaluations: Evaluations of all of them together.
-        time: The last one.
-        ansatz: Its circuit.
-        target: Its target.
-        past: What was found for the time before that one.
-    """
-
-    count: int
-    evaluations: int
-    time: float
-    ansatz: Ansatz
-    target: Target
-    past: "Past | None"
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return it as named arrays, for a file."""
-        numbers = {"count": self.count, "spent": self.evaluations, "time": self.time}
-        past = self.past.arrays() if self.past else {}
-        found = {name: np.array(value) for name, value in numbers.items()}
-        found |= {"blocks": self.ansatz.blocks} | self.ansatz.frame()
-        return found | past | self.target.arrays()
-
-    @classmethod
-    def restored(cls, arrays: dict[str, np.ndarray]) -> "Reached":
-        """Return what gave these arrays."""
-        return cls(
-            int(arrays["count"]),
-            int(arrays["spent"]),
-            float(arrays["time"]),
-            Ansatz.framed(arrays, arrays["blocks"]),
-            Target.restored(arrays),
-            Past.restored(arrays) if "past_time" in arrays else None,
-        )
-
-
 def compile_each(
     problems: Sequence[Problem],
     *,
@@ -186,13 +120,10 @@ def compile_each(
             progress=progress and _numbered(progress, problems, number, spent),
             checkpoint=keep and keep(number),
             target=partial(_target, problem, before, problems[-1].time),
-            warm=_warm(problem, before),
-            least=before.ansatz.layers if before else 1,
+            warm=before.starts(problem) if before else None,
+            least=before.fewest_layers(problem) if before else 1,
         )
-        spent += sum(depth.optimum.evaluations for depth in result.depths)
-        assert problem.time is not None
-        past = Past(before.time, before.ansatz) if before else None
-        before = Reached(number, spent, problem.time, result.chosen.ansatz, result.target, past)
+        before = Reached.by(number, result, before)
         yield result, before
         if result.status == "interrupted":
             return
@@ -207,27 +138,6 @@ def _numbered(report: Report, problems: Sequence[Problem], number: int, spent: i
         report(replace(event, evaluations=total, time=time, time_number=number, time_count=count))
 
     return told
-
-
-def _warm(
-    problem: Problem, before: Reached | None
-) -> Callable[[int], list[tuple[str, Ansatz]]] | None:
-    """Return the starts of a number of layers that the last two times offer."""
-    if before is None:
-        return None
-    last, past = before.ansatz, before.past
-    evolution = problem.evolution()
-    assert evolution is not None
-    hamiltonian, time = evolution
-
-    def starts(layers: int) -> list[tuple[str, Ansatz]]:
-        found = continued_in_time(last, before.time, hamiltonian, time, layers)
-        if past and found:
-            ratio = (time - before.time) / (before.time - past.time)
-            found.append(extrapolated(past.ansatz, last, ratio).deepened(layers))
-        return [("earlier", start) for start in found]
-
-    return starts
 
 
 def _target(

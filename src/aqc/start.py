@@ -9,6 +9,7 @@ from aqc.ansatz import Ansatz
 from aqc.block_choice import chosen_block
 from aqc.circuit import Gate
 from aqc.coloring import Colors, chain_pairs, layer_pairs
+from aqc.continued import followed, generator, product_formula
 from aqc.disentangle import disentangle, nearest_product
 from aqc.gates import evolution, exchanged, nearest_factors, pauli
 from aqc.given import GivenCircuit, RandomStart
@@ -19,7 +20,6 @@ from aqc.pieces import colored, support
 from aqc.problem import Problem
 from aqc.ramp import best_ramp
 from aqc.simulate import on_bonds, run_circuit
-from aqc.trotter import schedule
 
 # -(log F)/n below which a disentangled start is near its optimum. Coarser ones were measured to
 # end no better than identities on the nearest product state, and mostly worse.
@@ -57,6 +57,12 @@ def start_ansatz(problem: Problem, target: MPS, layers: int) -> Ansatz:
     return replace(_start(problem, target, layers), block=block, tied=problem.ansatz.tied)
 
 
+def starts_at_formula(problem: Problem) -> bool:
+    """Return whether a problem's own start is a product formula of its evolution."""
+    evolves = problem.evolution() is not None and _circuit_before(problem) is None
+    return evolves and problem.ansatz.start is None
+
+
 def _start(problem: Problem, target: MPS, layers: int) -> Ansatz:
     settings = problem.ansatz
     if isinstance(settings.start, GivenCircuit):
@@ -67,7 +73,7 @@ def _start(problem: Problem, target: MPS, layers: int) -> Ansatz:
         return with_layers(ansatz_of(settings.start, name), layers, name)
     begun = _circuit_before(problem)
     dynamics = problem.evolution()
-    if dynamics is not None and begun is None and settings.start is None:
+    if dynamics is not None and starts_at_formula(problem):
         if problem.schedule:
             states = problem.product_state()
             return Ansatz.from_pieces(problem.pieces(), states, layers=layers)
@@ -153,60 +159,8 @@ def squeeze(states: np.ndarray, gates: Iterable[Gate], layers: int) -> Ansatz:
         a, b = gate.qubits
         if abs(a - b) == 1:
             matrix = gate.matrix if a < b else exchanged(gate.matrix)
-            bonds[min(a, b)] += _generator(matrix)
-    return _trotter(states, bonds, layers)
-
-
-def continued_in_time(
-    before: Ansatz, earlier: float, hamiltonian: Hamiltonian, time: float, layers: int
-) -> list[Ansatz]:
-    """Return starts for a time from the circuit of an earlier time.
-
-    Args:
-        before: Prepares exp(-iH earlier)|psi_0>.
-        earlier: Not 0.
-        hamiltonian: H.
-        time: The time wanted.
-        layers: Brick layers.
-
-    Returns:
-        The circuit with every block G = exp(-iK) stretched to exp(-iK time/earlier), which is
-        right for a product formula, and the circuit followed by one for the time that is left, or
-        with no layers to spare as it is, which is right near an eigenstate; none if it has too
-        many layers.
-    """
-    if before.layers > layers:
-        return []
-    stretch = np.stack([_generator(block) for block in before.blocks]) * (time / earlier)
-    found = [before.with_blocks(evolution(stretch, 1.0)).deepened(layers)]
-    if before.layers == layers:
-        found.append(before)
-    elif hamiltonian.is_chain:
-        found.append(followed(before, hamiltonian, time - earlier, layers))
-    return found
-
-
-def extrapolated(before: Ansatz, last: Ansatz, ratio: float) -> Ansatz:
-    """Return a circuit that goes on as two fits of a series went from one to the other.
-
-    G = G_last (G_before^dagger G_last)^ratio for every block. Where the second fit began at the
-    first, their one-qubit gates between blocks are alike, and nothing has to be fixed.
-
-    Args:
-        before: Of no more layers; identities fill it up.
-        last: The fit after it.
-        ratio: How far to go on, in units of the way from the first to the second.
-
-    Example:
-        >>> x = np.array([[0.0, 1], [1, 0]])
-        >>> turns = [evolution(np.kron(x, x)[None], angle) for angle in (0.1, 0.3, 0.6)]
-        >>> one, two, three = (Ansatz(np.eye(2), 1, turn) for turn in turns)
-        >>> np.allclose(extrapolated(one, two, 1.5).blocks, three.blocks)
-        True
-    """
-    began = before.deepened(last.layers).blocks
-    ways = np.stack([_generator(a.conj().T @ b) for a, b in zip(began, last.blocks, strict=True)])
-    return last.with_blocks(last.blocks @ evolution(ways, ratio))
+            bonds[min(a, b)] += generator(matrix)
+    return product_formula(states, bonds, layers)
 
 
 def _circuit_before(problem: Problem) -> GivenCircuit | None:
@@ -266,48 +220,6 @@ def _squeeze_apart(states: np.ndarray, gates: list[Gate], layers: int) -> Ansatz
     for site in set(range(len(sites))) - done:  # no block meets it
         sites[site] = frames[site] @ sites[site]
     return Ansatz(sites, layers, blocks)
-
-
-def followed(first: Ansatz, hamiltonian: Hamiltonian, time: float, layers: int) -> Ansatz:
-    """Return a brickwork followed by a product formula of second order.
-
-    Where that has one layer more than is left, its first one goes into the brickwork's last one.
-
-    Args:
-        first: The brickwork.
-        hamiltonian: A chain.
-        time: How long it acts.
-        layers: Brick layers in all, more than the brickwork's.
-    """
-    left = layers - first.layers
-    bonds = hamiltonian.bond_matrices() * time
-    merged = left % 2 == 0
-    parity = (first.layers - merged) % 2
-    later = _trotter(first.state, bonds, left + merged, parity).blocks
-    before = first.blocks
-    if merged:
-        count = len(first.bonds[-1])
-        joined = later[:count] @ before[-count:]
-        before, later = np.concatenate([before[:-count], joined]), later[count:]
-    return Ansatz(first.state, layers, np.concatenate([before, later]))
-
-
-def _trotter(states: np.ndarray, bonds: np.ndarray, layers: int, parity: int = 0) -> Ansatz:
-    """Return exp(-i sum of bonds) as a formula of order 2 for odd layers, else 1."""
-    steps, order = layers // 2, 2 if layers % 2 else 1
-    plan = schedule(2, steps, order) if steps else [(0, 1.0)]
-    parts = [evolution(bonds[(g + parity) % 2 :: 2], fraction) for g, fraction in plan]
-    return Ansatz(states, layers, np.concatenate(parts))
-
-
-def _generator(gate: np.ndarray) -> np.ndarray:
-    """Return the Hermitian K with gate = exp(-i K) up to a phase, eigenvalues within [-pi, pi]."""
-    from scipy.linalg import schur
-
-    centered = gate * np.exp(-1j * np.angle(np.trace(gate)))
-    triangular, vectors = schur(centered, output="complex")  # diagonal, as the gate is normal
-    generator: np.ndarray = (vectors * -np.angle(triangular.diagonal())) @ vectors.conj().T
-    return generator
 
 
 def _count(sites: np.ndarray, layers: int) -> int:

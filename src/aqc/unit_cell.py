@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aqc.ansatz import Ansatz
+from aqc.estimate import evaluation_memory
 from aqc.fit import fit
 from aqc.given import GivenCircuit
 from aqc.hamiltonian import Hamiltonian
@@ -47,7 +48,7 @@ def repeated_starts(problem: Problem, layers: int) -> list[tuple[str, Ansatz]]:
         overlap_method=problem.overlap,
         max_evaluations=problem.optimizer.max_steps,
         goal=shorter.goal.infidelity,
-        memory_limit=problem.limits.memory_gb * 1e9,
+        memory_limit=evaluation_memory(shorter, layers, target.max_bond),
     )
     return [("repeated", lengthen(found.ansatz, problem.num_qubits))]
 

@@ -7,6 +7,7 @@ import pytest
 
 from aqc import overlap
 from aqc.ansatz import Ansatz
+from aqc.cost import memory
 from aqc.errors import TruncationError
 from aqc.fit import fit
 from aqc.mps import MPS
@@ -130,8 +131,24 @@ def test_auto_takes_the_exact_overlap_where_truncation_loses_too_much(monkeypatc
     ansatz, target = random_case(10, 7, seed=4)
     found = fit(ansatz, target, goal=1e-8, max_evaluations=3)
     assert found.method == "exact"
-    with pytest.raises(TruncationError, match="or allow that more memory"):
+    with pytest.raises(TruncationError, match="the largest that its memory was estimated for"):
         fit(ansatz, target, goal=1e-8, max_evaluations=3, memory_limit=1e5)
+
+
+def test_bonds_grow_only_as_far_as_their_memory_goes(monkeypatch):
+    ansatz, target = random_case(10, 7, seed=4)
+    used = []
+    original = overlap.prepare
+
+    def seen(*arguments, segments, **options):
+        used.append(max(bond for _, bond in segments))
+        return original(*arguments, segments=segments, **options)
+
+    monkeypatch.setattr("aqc.fit.overlap.prepare", seen)
+    limit = memory(10, 7, 0, "truncated", bond=14)
+    with pytest.raises(TruncationError, match="at bond dimension 14, the largest"):
+        fit(ansatz, target, overlap_method="truncated", goal=1e-8, memory_limit=limit)
+    assert max(used) == 14
 
 
 def test_early_pairs_get_a_segment_of_their_own_where_it_pays():

@@ -19,24 +19,29 @@ _BUCKET = 4
 
 
 @one_blas_thread()
-def choose_segments(ansatz: Ansatz, target: MPS, weight: float) -> Segments:
+def choose_segments(
+    ansatz: Ansatz, target: MPS, weight: float, most: int | None = None
+) -> Segments:
     """Return pairs of layers and the bond dimension of each segment, one or two of them.
 
     Args:
         ansatz: At its start.
         target: The state to reach.
         weight: How much all truncations together may lose.
+        most: The largest bond dimension, where that is less than twice the target's.
     """
+    cap = 2 * target.max_bond + _BUCKET
+    most = min(most or cap, cap)
     n, width = ansatz.num_qubits, min(_WINDOW, ansatz.num_qubits)
     first = (n - width) // 4 * 2  # even, so that layers keep their parity
     # What the window may lose in one layer of one family: twice an equal share of the weight, of
     # which early layers and the bonds at the ends leave the most.
     share = 2 * weight * (width - 1) / max(n - 1, 1) / (2 * ansatz.layers)
-    bonds = np.maximum(*_bonds(ansatz, target, range(first, first + width), share))
+    bonds = np.maximum(*_bonds(ansatz, target, range(first, first + width), share, most))
     bonds = np.maximum.accumulate(bonds)  # a state behind more layers is never given less
     odd = ansatz.layers % 2
     by_pair = np.concatenate([bonds[:odd], bonds]).reshape(-1, 2).max(axis=1)
-    return segments_of([padded(int(bond)) for bond in by_pair])
+    return segments_of([min(padded(int(bond)), most) for bond in by_pair])
 
 
 def padded(bond: int) -> int:
@@ -65,18 +70,18 @@ def segments_of(bonds: list[int]) -> Segments:
     return ((best, bonds[best - 1]), (len(bonds) - best, largest))
 
 
-def enlarged(segments: Segments) -> Segments:
-    """Return segments with half as much again for every bond.
+def enlarged(segments: Segments, most: int) -> Segments:
+    """Return segments with half as much again for every bond, as far as the largest may grow.
 
     Example:
-        >>> enlarged(((3, 16), (2, 40)))
-        ((3, 24), (2, 60))
+        >>> enlarged(((3, 16), (2, 40)), 100), enlarged(((3, 16), (2, 40)), 50)
+        (((3, 24), (2, 60)), ((3, 24), (2, 50)))
     """
-    return tuple((pairs, padded(bond * 3 // 2)) for pairs, bond in segments)
+    return tuple((pairs, min(padded(bond * 3 // 2), most)) for pairs, bond in segments)
 
 
 def _bonds(
-    ansatz: Ansatz, target: MPS, sites: range, share: float
+    ansatz: Ansatz, target: MPS, sites: range, share: float, cap: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the bond dimensions behind each layer, of the forward and the backward family."""
     inside = [
@@ -84,7 +89,6 @@ def _bonds(
         for layer in _numbered(ansatz)
     ]
     angle = float(np.arcsin(np.sqrt(min(share, 1.0))))
-    cap = 2 * target.max_bond + _BUCKET
     blocks = ansatz.blocks.astype(complex)
     forward = Sweep(MPS.product(ansatz.state[sites.start : sites.stop]))
     backward = Sweep(_window(target, sites))
