@@ -8,6 +8,7 @@ import pytest
 from aqc.compile import compile_evolution
 from aqc.errors import InputError
 from aqc.estimate import estimate, starting_seconds
+from aqc.misses import fewest_layers
 from aqc.reached import Reached
 from aqc.series import compile_each, compile_times
 from aqc.times import estimate_times, read_problems
@@ -87,16 +88,18 @@ def test_depths_that_missed_before_are_not_tried_again():
     asked = read_problems(
         {
             "hamiltonian": {**MODEL, "num_qubits": 12},
-            "times": [0.5, 1.0, 1.5],
+            "times": [0.6, 0.9, 1.2],
             "initial_state": "neel",
             "ansatz": {"layers": "auto"},
             "goal": {"infidelity": 1e-2},
         }
     )
-    (_, first), (_, second), (last, _) = compile_each(asked)
-    assert len(second.misses) > len(first.misses) > 0
+    _, (second, reached), (last, _) = compile_each(asked)
+    expected = reached.expected(asked[2])
+    assert expected is not None
     fitted = [depth.layers for depth in last.depths]
-    assert fitted[0] == second.fewest_layers(asked[2])
+    assert fitted[0] == fewest_layers(expected, 1e-2, second.chosen.layers)
+    assert fitted[0] > second.chosen.layers
     assert last.chosen.infidelity <= 1e-2
     assert all(depth.infidelity > 1e-2 for depth in last.depths[:-1])
     ((alone, _),) = compile_each(asked[2:])

@@ -162,6 +162,7 @@ def compile_problem(
     target: Target | MakeTarget | None = None,
     warm: Callable[[int], Sequence[tuple[str, Ansatz]]] | None = None,
     least: int = 1,
+    expected: Callable[[int], float] | None = None,
 ) -> CompileResult:
     """Compile a problem; `compile_evolution` says what comes out.
 
@@ -174,6 +175,8 @@ def compile_problem(
         warm: Returns more starts of a number of layers, with names; the best of all is taken.
             None: a long chain whose middle repeats has that of a shorter one's fit.
         least: Brick layers where the search for the fewest begins.
+        expected: Returns the infidelity that a number of layers is expected to reach, from
+            `aqc.misses.law`: the search passes over what will miss the goal.
 
     Raises:
         InputError: If the problem is refused, or the target belongs to another one.
@@ -204,7 +207,7 @@ def compile_problem(
     with watch.stage("optimize"):
         judge = partial(survival, problem) if problem.goal.device else None
         warm = warm or partial(repeated_starts, problem)
-        depths = fit_depths(problem, target.mps, start, report, kept, judge, warm, least)
+        depths = fit_depths(problem, target.mps, start, report, kept, judge, warm, least, expected)
     compiling = sum(depth.compile_seconds for depth in depths)
     watch.move("compile", compiling)
     watch.move("optimize", -compiling)

@@ -23,6 +23,7 @@ from aqc.fit import fit
 from aqc.given import RandomStart
 from aqc.layer_counts import Layers
 from aqc.methods import method_named
+from aqc.misses import fewest_layers
 from aqc.mps import MPS
 from aqc.optimize import Optimum, State
 from aqc.problem import Problem
@@ -30,9 +31,9 @@ from aqc.progress import Progress, Report
 from aqc.race import best_start
 from aqc.start import random_starts, starts_at_formula
 
-# Evaluations after which a fit may turn out hopeless: where it began as a product formula of all
-# its layers, and elsewhere: identities, for one, come into use slowly.
-_TELLING, _TELLING_LATE = 20, 64
+# Evaluations after which a fit may turn out hopeless: where it is expected to, where it began as a
+# product formula of all its layers, and elsewhere: identities, for one, come into use slowly.
+_TELLING_DOUBTFUL, _TELLING, _TELLING_LATE = 10, 20, 64
 
 Start = Callable[[int], Ansatz]
 Named = tuple[str, Ansatz]
@@ -101,6 +102,7 @@ def fit_depths(
     survival: Callable[[Ansatz], float] | None = None,
     warm: Warm | None = None,
     least: int = 1,
+    expected: Callable[[int], float] | None = None,
 ) -> tuple[Depth, ...]:
     """Fit at every depth that the problem asks for, with the same target.
 
@@ -115,6 +117,7 @@ def fit_depths(
             then "auto" goes on as long as the state on the device gets better.
         warm: Returns more starts of a number of layers, with names.
         least: Where the search for the fewest layers begins.
+        expected: Returns the infidelity that a number of layers is expected to reach.
 
     Returns:
         The depths that were fitted, in ascending order.
@@ -134,6 +137,9 @@ def fit_depths(
     searching = layers == "auto" and survival is None
     formulas = starts_at_formula(problem)
     telling = _TELLING if formulas else _TELLING_LATE
+    goal = problem.goal.infidelity
+    if expected:
+        fewest = fewest_layers(expected, goal, fewest)
 
     def following() -> int | None:
         if survival and layers == "auto":
@@ -148,6 +154,8 @@ def fit_depths(
             if shallower is not None:
                 others.append(("shallower", shallower))
             give_up = telling if searching and depth < deepest else None
+            if give_up and expected and expected(depth) > goal:
+                give_up = _TELLING_DOUBTFUL
             before = sum(fitted.optimum.evaluations for fitted in done)
             made = _fit_one(problem, target, start, others, depth, before, report, kept, give_up)
             done.append(judged(made))

@@ -34,7 +34,7 @@ from aqc.metric import fubini_study
 from aqc.mps import MPS
 from aqc.objective import Evaluation, evaluate
 from aqc.optimize import Optimum, State, minimize
-from aqc.overlap.bonds import Segments, choose_segments, enlarged
+from aqc.overlap.bonds import Segments, choose_segments, enlarged, work_of
 from aqc.points import exact_matrices, nearest_point
 from aqc.threads import one_blas_thread
 
@@ -220,7 +220,8 @@ def _fit_by(
     starts: tuple[float, ...] = ()
     bonds = None
     if engine == "truncated":
-        bonds = Bonds(ansatz, target, _LOST * accuracy, largest_bond(n, ansatz.rows, memory_limit))
+        most = largest_bond(n, ansatz.rows, memory_limit)
+        bonds = Bonds([ansatz, *rivals], target, _LOST * accuracy, most)
     with jax.enable_x64(True), one_blas_thread():
         while plan:
             dtype = plan[0]
@@ -353,13 +354,17 @@ class Bonds:
         lost: The weight that was lost where it was looked at last.
     """
 
-    def __init__(self, ansatz: Ansatz, target: MPS, weight: float, most: int):
+    def __init__(self, starts: Sequence[Ansatz], target: MPS, weight: float, most: int):
         most = max(most, 2)
         self._most = min(_LARGEST_BOND * padded_bond(target.max_bond), most)
-        self.segments: Segments = choose_segments(ansatz.as_bricks(), target, weight, most)
+        # The start that entangles least is mostly the one that is taken: product formulas of too
+        # large steps entangle more than what they approximate.
+        chosen = (choose_segments(start.as_bricks(), target, weight, most) for start in starts)
+        self.segments: Segments = min(chosen, key=work_of)
         self.lost = 0.0
         self._weight = weight
-        self._still = np.zeros((len(ansatz.gates), BLOCKS[ansatz.block].num_parameters))
+        parameters = BLOCKS[starts[0].block].num_parameters
+        self._still = np.zeros((len(starts[0].gates), parameters))
 
     def suffice(self, step: Callable[[Any, np.ndarray], Any], point: np.ndarray) -> bool:
         """Return whether little enough is lost at a point; if not, raise the bond dimensions.

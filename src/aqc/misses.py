@@ -4,12 +4,13 @@ A shallow circuit follows an evolution the better, the more layers L it has for 
 
     log I(t, L) = a + b log t - c L / t.
 
-So three depths that missed tell a, b and c, and depths that are sure to miss need not be fitted.
+So three depths that missed tell a, b and c. Depths that are sure to miss need not be fitted, and
+those that are likely to may be given up sooner.
 Measured on a Heisenberg chain of 50 qubits (benchmarks/deep.py, case series), I between 0.003 and
 0.1: right within a factor 1.5.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,35 +34,45 @@ class Miss(NamedTuple):
     infidelity: float
 
 
-def fewest_layers(misses: Sequence[Miss], time: float, goal: float, least: int) -> int:
-    """Return the fewest layers that may reach a goal at a time.
+def law(misses: Sequence[Miss], time: float) -> Callable[[int], float] | None:
+    """Return the infidelity expected at a time, by layers; None where the misses do not tell.
 
     Args:
         misses: Of earlier times, the last ones last.
         time: The time wanted, longer than those.
-        goal: The infidelity wanted.
-        least: Layers that were needed at the time before.
-
-    Returns:
-        `least` where the misses do not tell more.
 
     Example:
         >>> seen = [Miss(3.0, 7, 0.020), Miss(3.5, 8, 0.028), Miss(3.5, 9, 0.012)]
-        >>> fewest_layers(seen, 4.0, 0.01, 10), fewest_layers(seen[:2], 4.0, 0.01, 10)
-        (11, 10)
+        >>> [round(law(seen, 4.0)(layers), 3) for layers in (10, 11)]
+        [0.018, 0.008]
+        >>> law(seen[:2], 4.0) is None
+        True
     """
     seen = [miss for miss in misses if miss.infidelity < _FAR][-3:]
     times = np.abs([miss.time for miss in seen])
     layers = np.array([float(miss.layers) for miss in seen])
     if len(seen) < 3 or abs(time) <= times.max():
-        return least
+        return None
     matrix = np.stack([np.ones(3), np.log(times), -layers / times], axis=1)
     if np.linalg.matrix_rank(matrix) < 3:
-        return least
+        return None
     a, b, c = np.linalg.solve(matrix, np.log([miss.infidelity for miss in seen]))
     if c <= 0:
-        return least
-    # I = _SURELY goal at this many layers; at most as many more as the time is longer.
-    enough = (a + b * np.log(abs(time)) - np.log(_SURELY * goal)) * abs(time) / c
-    most = int(np.ceil(least * abs(time) / times.max()))
-    return int(np.clip(np.ceil(enough), least, max(most, least)))
+        return None
+    return lambda layers: float(np.exp(a + b * np.log(abs(time)) - c * layers / abs(time)))
+
+
+def fewest_layers(expected: Callable[[int], float], goal: float, least: int) -> int:
+    """Return the fewest layers that may reach a goal: at most half as many again as `least`.
+
+    Args:
+        expected: From `law`.
+        goal: The infidelity wanted.
+        least: Layers that were needed at the time before.
+
+    Example:
+        >>> fewest_layers(lambda layers: 0.5**layers, 0.01, 5)
+        7
+    """
+    depths = range(least, least + max(least // 2, 1))
+    return next((n for n in depths if expected(n) <= _SURELY * goal), depths.stop)

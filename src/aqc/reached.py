@@ -7,7 +7,7 @@ import numpy as np
 
 from aqc.ansatz import Ansatz
 from aqc.continued import continued_in_time, extrapolated, resampled, whole_steps
-from aqc.misses import Miss, fewest_layers
+from aqc.misses import Miss, law
 from aqc.problem import Problem
 from aqc.result import CompileResult
 from aqc.target import Target
@@ -116,11 +116,10 @@ class Reached:
             (before.misses if before else ()) + missed,
         )
 
-    def fewest_layers(self, problem: Problem) -> int:
-        """Return the layers where the search for the fewest begins at the next time."""
+    def expected(self, problem: Problem) -> Callable[[int], float] | None:
+        """Return the infidelity expected at the next time, by layers; None if nothing tells."""
         assert problem.time is not None
-        goal = problem.goal.infidelity
-        return fewest_layers(self.misses, problem.time, goal, self.ansatz.layers)
+        return law(self.misses, problem.time)
 
     def starts(self, problem: Problem) -> Callable[[int], list[tuple[str, Ansatz]]]:
         """Return the starts of a number of layers that earlier times offer the next one."""

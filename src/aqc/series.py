@@ -121,7 +121,8 @@ def compile_each(
             checkpoint=keep and keep(number),
             target=partial(_target, problem, before, problems[-1].time),
             warm=before.starts(problem) if before else None,
-            least=before.fewest_layers(problem) if before else 1,
+            least=before.ansatz.layers if before else 1,
+            expected=before.expected(problem) if before else None,
         )
         before = Reached.by(number, result, before)
         yield result, before

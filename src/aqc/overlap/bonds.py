@@ -62,12 +62,20 @@ def segments_of(bonds: list[int]) -> Segments:
         ((3, 16), (2, 40))
     """
     largest = bonds[-1]
-    splits = range(1, len(bonds))
-    costs = {k: k * bonds[k - 1] ** 3 + (len(bonds) - k) * largest**3 for k in splits}
-    best = min(costs, key=costs.__getitem__, default=0)
-    if not best or costs[best] > 0.7 * len(bonds) * largest**3:
-        return ((len(bonds), largest),)
-    return ((best, bonds[best - 1]), (len(bonds) - best, largest))
+    count, whole = len(bonds), ((len(bonds), largest),)
+    splits = (((k, bonds[k - 1]), (count - k, largest)) for k in range(1, count))
+    best = min(splits, key=work_of, default=whole)
+    return best if work_of(best) <= 0.7 * work_of(whole) else whole
+
+
+def work_of(segments: Segments) -> int:
+    """Return what an evaluation costs, in units of one pair of layers with bond dimension 1.
+
+    Example:
+        >>> work_of(((3, 2), (1, 4)))
+        88
+    """
+    return sum(pairs * bond**3 for pairs, bond in segments)
 
 
 def enlarged(segments: Segments, most: int) -> Segments:
