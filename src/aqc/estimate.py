@@ -29,7 +29,7 @@ from aqc.threads import one_blas_thread
 # the contraction adds, figures and files included, and for each layer of the exact scan; what it
 # adds where a brief fit is compiled quickly; the compiled code that stays.
 _LIBRARIES, _COMPILING, _COMPILING_PER_LAYER = 230e6, 280e6, 12e6
-_COMPILING_BRIEF, _COMPILED = 255e6, 130e6
+_COMPILING_BRIEF, _COMPILED = 275e6, 130e6
 _WRITING_PER_QUBIT = 90e3
 # Tensors of the simulated circuit that exist at once: qiskit-aer's, two copies, the normalized
 # ones; a part of the bonds is smaller than the largest.

@@ -85,7 +85,7 @@ class Reached:
             Target.restored(arrays),
             Past.restored(arrays, "past"),
             Past.restored(arrays, "uneven"),
-            tuple(Miss(time, int(layers), value) for time, layers, value in arrays["misses"]),
+            tuple(Miss(t, int(layers), value) for t, layers, value in arrays.get("misses", ())),
         )
 
     @classmethod
