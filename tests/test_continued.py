@@ -33,9 +33,10 @@ def test_steps_of_second_order_follow_on_each_other(num_qubits):
         return Ansatz.from_trotter(chain, number * time, start, layers=layers, order=2)
 
     for before in (1, 2):
-        _, followed = continued_in_time(steps(before), before * time, chain, 3 * time, 7)
+        _, (name, followed) = continued_in_time(steps(before), before * time, chain, 3 * time, 7)
+        assert name == "followed"
         assert np.allclose(followed.blocks, steps(3).blocks)
-    longer, same = continued_in_time(steps(3), 3 * time, chain, 3.3 * time, 7)
+    (_, longer), (_, same) = continued_in_time(steps(3), 3 * time, chain, 3.3 * time, 7)
     assert np.array_equal(same.blocks, steps(3).blocks)
     assert not np.allclose(longer.blocks, same.blocks)
     assert continued_in_time(steps(3), 3 * time, chain, 3.3 * time, 5) == []

@@ -13,8 +13,8 @@ from aqc.trotter import schedule
 
 def continued_in_time(
     before: Ansatz, earlier: float, hamiltonian: Hamiltonian, time: float, layers: int
-) -> list[Ansatz]:
-    """Return starts for a time from the circuit of an earlier time.
+) -> list[tuple[str, Ansatz]]:
+    """Return starts for a time from the circuit of an earlier time, with their names.
 
     Args:
         before: Prepares exp(-iH earlier)|psi_0>.
@@ -25,17 +25,19 @@ def continued_in_time(
 
     Returns:
         With whole steps of a product formula more, the circuit's schedule (`resampled`) that takes
-        time/earlier as long; with two layers or more to spare, the circuit followed by a formula
-        for the time that is left; with none, the circuit as it is, which is right near an
-        eigenstate.
+        time/earlier as long ("earlier"); with two layers or more to spare, the circuit followed by
+        a formula for the time that is left ("followed"); with none, the circuit as it is, which is
+        right near an eigenstate ("earlier").
     """
-    spare, found = layers - before.layers, []
+    spare = layers - before.layers
+    found: list[tuple[str, Ansatz]] = []
     if spare >= 0 and spare % whole_steps(before) == 0:
-        found.append(resampled(before, layers, time / earlier))
+        found.append(("earlier", resampled(before, layers, time / earlier)))
     if spare >= 2 and hamiltonian.is_chain:
-        found.append(followed(before, hamiltonian, time - earlier, layers))
+        later = followed(before, hamiltonian, time - earlier, layers)
+        found.append(("followed", later))
     if spare == 0:
-        found.append(before)
+        found.append(("earlier", before))
     return found
 
 

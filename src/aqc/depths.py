@@ -32,7 +32,8 @@ from aqc.race import best_start
 from aqc.start import random_starts, starts_at_formula
 
 # Evaluations after which a fit may turn out hopeless: where it is expected to, where it began as a
-# product formula of all its layers, and elsewhere: identities, for one, come into use slowly.
+# product formula of all its layers, and elsewhere: identities behind a fit, and small steps, come
+# into use slowly.
 _TELLING_DOUBTFUL, _TELLING, _TELLING_LATE = 10, 20, 64
 
 Start = Callable[[int], Ansatz]
@@ -49,7 +50,8 @@ class Depth:
         optimum: How the optimizer got there.
         compile_seconds: Time spent in XLA, by this process.
         start: "own", "shallower" for the best shallower fit, "earlier" for that of an earlier
-            time, or "repeated" for the middle of a shorter chain's.
+            time, "followed" for that followed by a product formula, or "repeated" for the middle of
+            a shorter chain's.
         start_infidelity: 1 - F of its own start, before any optimization.
         noise_fidelity: What a device's noise leaves of it, where the goal names a device.
     """
@@ -153,9 +155,10 @@ def fit_depths(
             shallower = _deepened(done, depth, searching and formulas)
             if shallower is not None:
                 others.append(("shallower", shallower))
-            give_up = telling if searching and depth < deepest else None
-            if give_up and expected and expected(depth) > goal:
-                give_up = _TELLING_DOUBTFUL
+            doubtful = formulas and expected is not None and expected(depth) > goal
+            give_up = None
+            if searching and depth < deepest:
+                give_up = _TELLING_DOUBTFUL if doubtful else telling
             before = sum(fitted.optimum.evaluations for fitted in done)
             made = _fit_one(problem, target, start, others, depth, before, report, kept, give_up)
             done.append(judged(made))
@@ -299,7 +302,9 @@ def _fit_one(
         memory_limit=evaluation_memory(problem, layers, target.max_bond),
         on_step=on_step,
         resume=resumed,
-        give_up=give_up,
+        give_up=[_TELLING_LATE if name == "followed" else give_up for name in names]
+        if give_up
+        else (),
     )
     logs = fitted.starts
     return Depth(

@@ -117,7 +117,7 @@ def fit(
     memory_limit: float = 8e9,
     on_step: Callable[[State], None] | None = None,
     resume: State | None = None,
-    give_up: int | None = None,
+    give_up: Sequence[int] = (),
 ) -> Fit:
     """Optimize all blocks of an ansatz at once against a target.
 
@@ -137,8 +137,8 @@ def fit(
             if it fits.
         on_step: Called after every accepted step with the state to go on from.
         resume: State to go on from, as given to `on_step`.
-        give_up: From so many evaluations on end, with status "hopeless", as soon as the goal is out
-            of reach; None: never.
+        give_up: For each start, its own and the rivals', from how many evaluations on to end, with
+            status "hopeless", as soon as the goal is out of reach; empty: never.
 
     Returns:
         The fitted ansatz and how it was found.
@@ -204,7 +204,7 @@ def _fit_by(
     memory_limit: float,
     on_step: Callable[[State], None] | None,
     resume: State | None,
-    give_up: int | None,
+    give_up: Sequence[int],
 ) -> Fit:
     """Do what `fit` does, with one contraction engine."""
     n, chi, operator = ansatz.num_qubits, target.max_bond, ansatz.is_operator
@@ -218,6 +218,7 @@ def _fit_by(
     state = resume
     seconds = 0.0
     starts: tuple[float, ...] = ()
+    first = 0
     bonds = None
     if engine == "truncated":
         most = largest_bond(n, ansatz.rows, memory_limit)
@@ -230,7 +231,8 @@ def _fit_by(
             seconds += time.perf_counter() - began
             if rivals and not starts:
                 starts = _log_fidelities(step, [ansatz, *rivals], np.dtype(dtype))
-                ansatz = [ansatz, *rivals][int(np.argmax(starts))]
+                first = int(np.argmax(starts))
+                ansatz = [ansatz, *rivals][first]
             begun = nearest_point(ansatz.gates, ansatz.block) if state is None else state.point
             if bonds and not bonds.suffice(step, begun.astype(dtype)):
                 continue
@@ -247,7 +249,7 @@ def _fit_by(
                     schedule=step if isinstance(step, FlipCost) else None,
                     state=state,
                     on_step=on_step,
-                    give_up=give_up,
+                    give_up=give_up[first] if give_up else None,
                 )
             except DivergenceError:
                 near = _flipped(ansatz, target, engine, np.dtype(dtype), quick, bonds)

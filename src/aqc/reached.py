@@ -132,10 +132,11 @@ class Reached:
             if (other := self.uneven) is not None:
                 spare = layers - other.ansatz.layers
                 if spare > 0 and spare % whole_steps(other.ansatz) == 0:
-                    found.append(resampled(other.ansatz, layers, time / other.time))
+                    longer = resampled(other.ansatz, layers, time / other.time)
+                    found.append(("earlier", longer))
             if self.past and self.ansatz.layers == layers:
                 ratio = (time - self.time) / (self.time - self.past.time)
-                found.append(extrapolated(self.past.ansatz, self.ansatz, ratio))
-            return [("earlier", start) for start in found]
+                found.append(("earlier", extrapolated(self.past.ansatz, self.ansatz, ratio)))
+            return found
 
         return starts

@@ -186,6 +186,41 @@ def test_cancel_in_the_list_and_run_again(page: Page, url: str) -> None:
     assert httpx.get(f"{url}/v1/jobs/{job}").status_code == 200
 
 
+def test_nothing_is_asked_about_a_job_once_it_is_deleted(page: Page, url: str) -> None:
+    """A question about its end that is still on its way would be answered with 404."""
+    job = compile_(page, {**ENDLESS, "name": "to be deleted"})
+    state(page, "running")
+    held: list[Route] = []
+    sent: list[str] = []
+
+    def release() -> None:
+        while held:
+            held.pop().fallback()
+
+    def answer(route: Route) -> None:
+        sent.append(route.request.method)
+        if route.request.method == "GET" and "POST" in sent and "DELETE" not in sent:
+            held.append(route)
+        elif route.request.method == "DELETE":
+            deleted = route.fetch()
+            release()
+            page.wait_for_timeout(300)
+            route.fulfill(response=deleted)
+        else:
+            route.fallback()
+
+    page.route(re.compile(f"/v1/jobs/{job}(/cancel)?$"), answer)
+    page.get_by_role("button", name="Cancel").click()
+    state(page, "cancelled")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Delete").click()
+    page.wait_for_timeout(500)
+    release()
+    page.wait_for_url(f"{url}/")
+    assert sent[-2:] == ["GET", "DELETE"]
+    assert httpx.get(f"{url}/v1/jobs/{job}").status_code == 404
+
+
 def test_several_times_have_rows_figures_and_circuits(page: Page, url: str) -> None:
     times = [0.2, 0.4, 0.6]
     single = {name: value for name, value in SMALL.items() if name != "time"}

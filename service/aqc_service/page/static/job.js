@@ -20,6 +20,8 @@ const WORDS = {
 
 let job = null;
 let pending = 0;
+let asked = null; // settles with the last answer that was asked for
+let leaving = false;
 let shown = false;
 let timeNumber = null; // of several times: whose curve the chart shows
 
@@ -32,7 +34,12 @@ function onEvent({ kind, data }) {
   pending = setTimeout(refresh, 50);
 }
 
-async function refresh() {
+function refresh() {
+  if (!leaving) asked = Promise.all([asked, load()]);
+  return asked;
+}
+
+async function load() {
   try {
     job = await api.getJob(id);
   } catch (error) {
@@ -199,7 +206,15 @@ act("retry", async () => {
 });
 act("delete", async () => {
   if (!confirm("Delete this job and its files?")) return;
-  await api.remove(id);
+  // Nothing may be asked about what is gone.
+  leaving = true;
+  try {
+    await asked;
+    await api.remove(id);
+  } catch (error) {
+    leaving = false;
+    throw error;
+  }
   location.assign("/");
 });
 
