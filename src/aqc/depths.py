@@ -140,7 +140,7 @@ def fit_depths(
     formulas = starts_at_formula(problem)
     telling = _TELLING if formulas else _TELLING_LATE
     goal = problem.goal.infidelity
-    if expected:
+    if expected and searching:  # on a device fewer layers may be better than the goal
         fewest = fewest_layers(expected, goal, fewest)
 
     def following() -> int | None:
